@@ -1,0 +1,1 @@
+"""Rules over an inventory, a fleet and a plan, and what they find."""

@@ -1,0 +1,1 @@
+"""What KVM gives a guest. Pure: registers, kernels, levels, an executable vCPU, and what the guest sees."""

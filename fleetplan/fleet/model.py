@@ -1,0 +1,187 @@
+"""The fleet: hosts, guests, releases.
+
+Plain frozen records. `None` in an optional field means "not known"; it never means a default. Sizes are MiB, rates MiB/s,
+times seconds; all are integers. Records are `msgspec` structs because a fleet has a million of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+from fleetplan.fleet.policy import Policy, Waiver
+from fleetplan.fleet.source import NOWHERE, Location
+
+HostName = NewType("HostName", str)
+GuestName = NewType("GuestName", str)
+GroupName = NewType("GroupName", str)
+
+
+class Release(msgspec.Struct, frozen=True, order=True, gc=False):
+    """The software of a host, as its names are written: `uname -r` and the VMM with its version.
+
+    What the names mean is known to `firmware.kernels` and `migration.vmm`.
+    """
+
+    kernel: str
+    vmm: str
+
+    def __str__(self) -> str:
+        return f"{self.kernel} with {self.vmm}"
+
+
+class HostState(StrEnum):
+    """Whether a host can serve, take part, or is gone."""
+
+    UP = "up"
+    CORDONED = "cordoned"
+    UPGRADING = "upgrading"
+    DOWN = "down"
+    LOST = "lost"
+
+
+class Workarounds(msgspec.Struct, frozen=True, gc=False):
+    """Levels of the SMCCC workarounds as a fresh GET_ONE_REG on the host reads them."""
+
+    arch_workaround_1: int | None = None
+    arch_workaround_2: int | None = None
+    arch_workaround_3: int | None = None
+
+
+RegisterList = tuple[tuple[int, int], ...]
+"""(id, value) in the order in which KVM_GET_REG_LIST gives the ids."""
+
+
+class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the silicon and the kernel's view of it; what tells host classes apart beside the release.
+
+    `midr` and `revidr` are the values of MIDR_EL1 and REVIDR_EL1 of every CPU of the host. `cpu` is a name such as
+    `neoverse-n1`, for when they are not known. `vulnerabilities` maps a sysfs file name to its text. `registers` is a probe's
+    answer: what a fresh vCPU with PSCI_0_2 (and what else the VMM turns on) lists and reads. `masks` maps a register id to the
+    bits that userspace may write (KVM_ARM_GET_REG_WRITABLE_MASKS).
+    """
+
+    cpu: str | None = None
+    midr: int | None = None
+    revidr: int | None = None
+    cmdline: str | None = None
+    vulnerabilities: Mapping[str, str] | None = None
+    workarounds: Workarounds | None = None
+    registers: RegisterList | None = None
+    masks: Mapping[int, int] | None = None
+
+
+class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host of this kind offers once it runs this release: a probe made elsewhere, said to hold here (`releases:`).
+
+    Applies to hosts whose `cpu` and `midr` equal those given in `facts` (one that is None matches any).
+    """
+
+    release: Release
+    facts: HostFacts
+    at: Location = NOWHERE
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True):
+    """An arm64 machine that runs KVM.
+
+    `vcpus` is the number of CPUs that guests' vCPUs are counted against, before overcommit. `bandwidth_mib_s` is the rate of one
+    migration stream. `reboot_s` lasts from the order to reboot until the host answers on its new kernel.
+    """
+
+    name: HostName
+    release: Release
+    vcpus: int
+    memory_mib: int
+    facts: HostFacts = HostFacts()
+    zone: str = "default"
+    rack: str = "default"
+    pool: str = "default"
+    address: str | None = None
+    state: HostState = HostState.UP
+    bandwidth_mib_s: int = 2_980
+    reboot_s: int = 300
+    at: Location = NOWHERE
+
+
+class Birth(msgspec.Struct, frozen=True, kw_only=True):
+    """A guest's last cold boot: on which release, with which PSCI pin, and what it then had, as far as known.
+
+    `psci` is a pin such as "1.0". `registers` is a dump taken at birth.
+    """
+
+    kernel: str | None = None
+    vmm: str | None = None
+    psci: str | None = None
+    registers: RegisterList | None = None
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """One VM.
+
+    `migratable` is False for `migrate: never`. `restartable` says whether policy allows a cold boot (`restart: ok`; default no).
+    `born` None: assumed to have cold booted on the host it is on. `psci_max` is the newest PSCI version that the guest bears.
+    `vmm` is the VMM of the guest's own running process where it is older than the one installed on its host. `allow` and `deny`
+    are host name patterns (fnmatch); an empty `allow` allows every host.
+    """
+
+    name: GuestName
+    on: HostName
+    vcpus: int
+    memory_mib: int
+    group: GroupName | None = None
+    migratable: bool = True
+    restartable: bool = False
+    born: Birth | None = None
+    psci_max: str | None = None
+    vmm: str | None = None
+    machine: str | None = None
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    dirty_rate_mib_s: int = 0
+    at: Location = NOWHERE
+
+
+class Scope(StrEnum):
+    """The places over which members of a group are kept apart."""
+
+    HOST = "host"
+    RACK = "rack"
+    ZONE = "zone"
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Guests with a common placement rule. `apart` None: no rule."""
+
+    name: GroupName
+    apart: Scope | None = None
+    at: Location = NOWHERE
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact from `facts/` that a person's YAML replaced."""
+
+    subject: str
+    key: str
+    at: Location
+    fact_at: Location
+
+
+class Fleet(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an inventory says.
+
+    `hosts` and `guests` are in the order of their names, so that nothing depends on the order of files or lines.
+    """
+
+    target: Release
+    hosts: tuple[Host, ...]
+    guests: tuple[Guest, ...] = ()
+    groups: Mapping[GroupName, Group] = {}
+    policy: Policy = Policy()
+    waivers: tuple[Waiver, ...] = ()
+    releases: tuple[ReleaseFacts, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    at: Location = NOWHERE

@@ -1,0 +1,1 @@
+"""Reads inventories and plan files, and writes plan files."""

@@ -1,0 +1,1 @@
+"""Judges plans from the invariants alone. Blind to the planner."""

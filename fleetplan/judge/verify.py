@@ -1,0 +1,1 @@
+"""DOOR: `verify(fleet, classes, plan, *, digest) -> list[Violation]` sorted."""

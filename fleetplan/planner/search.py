@@ -1,0 +1,1 @@
+"""DOOR: `plan(fleet, classes, *, digest, progress=...) -> Plan | Infeasible`."""

@@ -1,0 +1,1 @@
+"""What a plan is: values and their plain meaning. No search, no judgment."""

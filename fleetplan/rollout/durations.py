@@ -1,0 +1,32 @@
+"""How long steps are forecast to take. Whole seconds, rounded up, the same for planner, judge and bounds."""
+
+from __future__ import annotations
+
+from fleetplan.fleet.model import Guest, Host
+
+CHECK_S = 10
+"""From the first answer of an upgraded host to the comparison of what it offers with what was assumed."""
+STOP_S = 30
+"""Orderly shutdown of a guest."""
+START_S = 30
+"""Cold boot of a guest."""
+PIN_S = 1
+"""Change of a guest's VMM configuration."""
+CORDON_S = 0
+UNCORDON_S = 0
+
+SLOWEST_SHARE = 20
+"""A guest that dirties memory nearly as fast as a link carries it is throttled by the VMM (auto-converge): a migration is never
+forecast to be slower than a twentieth of the link's rate."""
+
+
+def migration_s(guest: Guest, source: Host, destination: Host) -> int:
+    """Seconds to copy the guest's memory at the slower end's rate, less what it dirties meanwhile; at least 1."""
+    link = min(source.bandwidth_mib_s, destination.bandwidth_mib_s)
+    rate = max(link - guest.dirty_rate_mib_s, -(-link // SLOWEST_SHARE), 1)
+    return max(-(-guest.memory_mib // rate), 1)
+
+
+def drain_s(memory_mib: int, bandwidth_mib_s: int) -> int:
+    """Least seconds in which one stream of `bandwidth_mib_s` carries `memory_mib` away: for bounds."""
+    return memory_mib // max(bandwidth_mib_s, 1)

@@ -1,0 +1,211 @@
+"""A plan and its parts.
+
+A plan is a graph of steps. `after` alone is enough to execute it safely: whoever starts a step when all steps named in its
+`after` have ended breaks no invariant, however long steps take in practice. `start_s` and `duration_s` are the forecast under
+`rollout.durations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+from fleetplan.fleet.model import GuestName, HostName, Release
+from fleetplan.fleet.policy import OnFailure
+
+StepId = NewType("StepId", str)
+
+
+class StepKind(StrEnum):
+    """What a step does. `check` looks whether the upgraded host really offers what the plan assumed."""
+
+    CORDON = "cordon"
+    MIGRATE = "migrate"
+    STOP = "stop"
+    START = "start"
+    PIN = "pin"
+    UPGRADE = "upgrade"
+    CHECK = "check"
+    UNCORDON = "uncordon"
+    GATE = "gate"
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One action on one host or one guest (a gate has neither).
+
+    Cordon, upgrade, check and uncordon have `host`. Stop, start and pin have `guest`, and in `host` the host it is on. Migrate has
+    `guest`, `source`, `destination` and the word of its `verdict`. Times are whole seconds from the start of the plan. `note` says
+    what a person must do (the pin to set, the approval to give).
+    """
+
+    id: StepId
+    kind: StepKind
+    after: tuple[StepId, ...] = ()
+    start_s: int = msgspec.field(default=0)
+    duration_s: int = msgspec.field(default=0)
+    host: HostName | None = None
+    guest: GuestName | None = None
+    source: HostName | None = None
+    destination: HostName | None = None
+    verdict: str | None = None
+    note: str | None = None
+
+    @property
+    def end_s(self) -> int:
+        """When the step ends: half-open, the step no longer runs in this second."""
+        return self.start_s + self.duration_s
+
+
+class Wave(msgspec.Struct, frozen=True, kw_only=True):
+    """A numbered set of hosts (from 1) and all steps that belong to it.
+
+    Guests drained in a wave land on hosts upgraded in an earlier wave, or before the plan began; seed moves excepted.
+    """
+
+    number: int
+    hosts: tuple[HostName, ...]
+    steps: tuple[Step, ...]
+
+
+class PlanStatus(StrEnum):
+    """What was proved: every bound is reached; or the gap to each bound is stated; or there is no plan."""
+
+    OPTIMAL = "OPTIMAL"
+    WITHIN_GAP = "WITHIN_GAP"
+    INFEASIBLE = "INFEASIBLE"
+
+
+class Pin(msgspec.Struct, frozen=True, kw_only=True):
+    """A PSCI version to fix before a guest's next cold boot. `effective` is the id of the step from which on it counts."""
+
+    guest: GuestName
+    psci: str
+    effective: StepId
+    reason: str
+    cost: str
+
+
+class PointOfNoReturn(msgspec.Struct, frozen=True, kw_only=True):
+    """After wave `wave` (0: before the plan begins) these guests could no longer go back to the old release."""
+
+    wave: int
+    guests: tuple[GuestName, ...]
+    reason: str
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """What the plan reaches, and what no plan of the same fleet and policy can undercut."""
+
+    plan: int
+    bound: int
+
+    @property
+    def met(self) -> bool:
+        """Whether the plan is proved to be the best in this respect."""
+        return self.plan == self.bound
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """`moves` counts migrate steps, `waves` waves, `makespan_s` the end of the last step."""
+
+    moves: Bound
+    waves: Bound
+    makespan_s: Bound
+
+
+class HostSite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a runbook must know of a host: how to reach it, and the VMM that it has."""
+
+    vmm: str
+    kernel: str
+    address: str | None = None
+    zone: str = "default"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollout from the state in the inventory to the target.
+
+    `placement` maps every guest to its host at the start; `sites` every host to what runbooks need; `skipped` lists hosts that stay
+    as they are and why.
+    """
+
+    version: int = 1
+    inventory_digest: str
+    target: Release
+    status: PlanStatus
+    waves: tuple[Wave, ...]
+    pins: tuple[Pin, ...] = ()
+    points_of_no_return: tuple[PointOfNoReturn, ...] = ()
+    critical_path: tuple[StepId, ...] = ()
+    bounds: Bounds
+    on_failure: OnFailure = OnFailure()
+    skipped: Mapping[HostName, str] = {}
+    sites: Mapping[HostName, HostSite] = {}
+    placement: Mapping[GuestName, HostName] = {}
+
+
+class BlockedOn(StrEnum):
+    """Typed reasons why something cannot happen."""
+
+    IMMOVABLE_GUEST = "immovable-guest"
+    """A guest may neither migrate nor restart. Names host and guest."""
+    FIRMWARE = "firmware"
+    """Every landing place refuses the guest. Names guest and, in `because`, the refusals of the moves."""
+    CAPACITY = "capacity"
+    """Upgraded hosts of the pool have no room. Names the pool and the missing vCPUs and memory."""
+    ANTI_AFFINITY = "anti-affinity"
+    """Every landing place with room already has a member of the guest's group."""
+    PLACEMENT = "placement"
+    """The guest's allow and deny leave no landing place."""
+    NO_UPGRADED_HOST = "no-upgraded-host"
+    """Nothing in the pool is upgraded or empty, and no host can be emptied onto the others."""
+    UNAVAILABLE = "unavailable"
+    """Dead or held hosts already use up max-unavailable."""
+    VERDICT = "verdict"
+    """A move is refused. The leaf of a chain: carries the judgment's reason as facts."""
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A link of the chain that explains why there is no plan: what is blocked on what, with the things' names, down to facts.
+
+    `facts` are ready for a sentence: names to values, numbers as text with their unit in the name (`missing_memory_mib`).
+    """
+
+    blocked_on: BlockedOn
+    facts: Mapping[str, str] = {}
+    because: tuple[Cause, ...] = ()
+
+
+class RemedyKind(StrEnum):
+    """What would help."""
+
+    ADD_HOST = "add-host"
+    ALLOW_RESTART = "allow-restart"
+    SKIP_HOSTS = "skip-hosts"
+    RAISE_MAX_UNAVAILABLE = "raise-max-unavailable"
+    LOWER_RESERVE = "lower-reserve"
+    PIN_AND_RESTART = "pin-and-restart"
+    CHANGE_RELEASE = "change-release"
+    ACCEPT_LOSS = "accept-loss"
+    PROBE = "probe"
+
+
+class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A change of inventory or policy; `tried` says that with it alone a judged plan exists."""
+
+    kind: RemedyKind
+    facts: Mapping[str, str] = {}
+    tried: bool = False
+
+
+class Infeasible(msgspec.Struct, frozen=True, kw_only=True):
+    """There is no safe plan: why, and what would help (cheapest first)."""
+
+    version: int = 1
+    inventory_digest: str
+    target: Release
+    causes: tuple[Cause, ...]
+    remedies: tuple[Remedy, ...] = ()
