@@ -17,7 +17,8 @@ GuestClassId = int
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
     """A move of a guest class from one host class to another: its verdict, whether policy allows a plan to use it, and what the
-    guest is afterwards (its own class again where it stays behind)."""
+    guest is afterwards (its own class again where it stays behind).
+    """
 
     verdict: Verdict
     allowed: bool
