@@ -1,0 +1,85 @@
+"""The neutral shape of everything that people read: a document of sections, paragraphs, tables and quoted lines.
+
+A view (`output.views`) makes a document from values; a format (`output.text` and its siblings) makes text from a document. A new
+view or a new format is one file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Align(Enum):
+    """How the cells of a column stand."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class Tone(Enum):
+    """What a line means for the reader; a format may colour it, and must be readable without."""
+
+    PLAIN = "plain"
+    GOOD = "good"
+    CAUTION = "caution"
+    BAD = "bad"
+    FAINT = "faint"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """The heading of a column. `grows` columns are cut short first where a line is too wide."""
+
+    title: str
+    align: Align = Align.LEFT
+    grows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cells under columns; `note` stands below (what was left out, for example)."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A sentence or a few."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Lines that stand verbatim: messages of a VMM, an excerpt of a file."""
+
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bullets:
+    """Points of equal weight; `depth` of each for a chain of causes."""
+
+    points: tuple[tuple[int, str], ...]
+
+
+Block = Table | Paragraph | Quote | Bullets
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading (empty: none) and what stands below it."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """All that one command says to a person."""
+
+    sections: tuple[Section, ...]
