@@ -1,0 +1,48 @@
+"""The command line: the only place that prints, reads argv and the clock, or exits. One file per verb."""
+
+from __future__ import annotations
+
+import sys
+
+from fleetplan.cli.exits import Exit
+
+
+def main() -> None:
+    """Run the command line and exit with a code of `cli.exits`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns the exit code. Whatever is not foreseen is our bug, and said to be so."""
+    import click  # noqa: PLC0415 - `fleetplan.cli` is imported for `main` alone
+
+    from fleetplan.cli.group import fleetplan  # noqa: PLC0415 - as above
+
+    try:
+        code = fleetplan.main(arguments, prog_name="fleetplan", standalone_mode=False)
+    except click.exceptions.Abort:
+        return Exit.INTERRUPTED
+    except click.ClickException as problem:
+        problem.show()
+        return Exit.USAGE
+    except BrokenPipeError:
+        return _reader_went_away()
+    except Exception:  # noqa: BLE001 - the last resort, so that a bug has an exit code of its own
+        return _our_bug()
+    return code if isinstance(code, int) else Exit.CLEAN
+
+
+def _reader_went_away() -> int:
+    """The reader of stdout closed it (`| head`): not an error, but Python must not complain when it flushes at exit."""
+    import os  # noqa: PLC0415 - seldom needed
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return Exit.CLEAN
+
+
+def _our_bug() -> int:
+    import traceback  # noqa: PLC0415 - seldom needed
+
+    traceback.print_exc()
+    print("fleetplan: this is a bug in fleetplan; nothing was written. Please report the lines above.", file=sys.stderr)
+    return Exit.BUG

@@ -1,0 +1,49 @@
+"""The group of all verbs; a verb's module is imported when the verb is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from fleetplan import __version__
+
+VERBS = {
+    "check": "Say what is wrong, missing or assumed in an inventory.",
+    "graph": "Show the state graph, the host graph or the step graph.",
+    "plan": "Make a plan for the rollout, judged before it is shown.",
+    "registers": "Show the firmware registers that hosts give a guest.",
+    "verdict": "Judge one migration: this guest to that host.",
+    "verify": "Judge a plan file against an inventory.",
+}
+"""Verb -> one line of help. The command is `command` in the module of the verb's name."""
+
+
+class Verbs(click.Group):
+    """Finds commands by `VERBS`, so that one verb does not pay for the imports of another."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All verbs in alphabetical order."""
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command of a verb, or None."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"fleetplan.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The list of verbs in `--help`, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="fleetplan")
+def fleetplan() -> None:
+    """Plan rolling kernel upgrades of arm64 KVM fleets, and prove that the plan is safe.
+
+    Exit codes: 0 clean; 1 findings; 2 usage or invalid input; 3 no safe plan exists; 4 plan refuted, or not for this fleet;
+    70 a bug in fleetplan.
+    """

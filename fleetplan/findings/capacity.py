@@ -1,0 +1,151 @@
+"""FP4xx: what is already broken, or in the way, before a rollout begins."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from fleetplan.findings.finding import Finding, Rule, Severity
+from fleetplan.findings.registry import Evidence, rule
+from fleetplan.fleet.model import Fleet, GroupName, Guest, GuestName, Host, HostName, HostState, Scope
+
+SERVING = frozenset({HostState.UP, HostState.CORDONED})
+
+
+def _guests_by_host(fleet: Fleet) -> dict[HostName, list[Guest]]:
+    residents: dict[HostName, list[Guest]] = defaultdict(list)
+    for guest in fleet.guests:
+        residents[guest.on].append(guest)
+    return residents
+
+
+@rule(
+    Rule(
+        id="FP401",
+        severity=Severity.WARNING,
+        title="Host is over-committed",
+        message="host `{host}` runs guests of {used} {resource}, {excess} more than its {capacity} with overcommit",
+        help="The guests on this host already need more than policy allows it to give. A plan does not make this worse: the host "
+        "takes no guest until enough have left.",
+        fix="Move guests away, or raise `policy.overcommit` if the host really bears it.",
+    )
+)
+def over_committed(evidence: Evidence) -> Iterator[Finding]:
+    """Sums of guests against capacity with overcommit, for vCPUs and memory."""
+    fleet = evidence.fleet
+    residents = _guests_by_host(fleet)
+    for host in fleet.hosts:
+        guests = residents[host.name]
+        yield from _excess(
+            host, "vCPUs", sum(guest.vcpus for guest in guests), host.vcpus * fleet.policy.overcommit_vcpus_per_mille // 1000
+        )
+        memory_mib = sum(guest.memory_mib for guest in guests)
+        yield from _excess(host, "MiB of memory", memory_mib, host.memory_mib * fleet.policy.overcommit_memory_per_mille // 1000)
+
+
+def _excess(host: Host, resource: str, used: int, capacity: int) -> Iterator[Finding]:
+    if used > capacity:
+        yield Finding(
+            rule="FP401",
+            subject=host.name,
+            at=host.at,
+            facts={
+                "host": host.name,
+                "resource": resource,
+                "used": str(used),
+                "capacity": str(capacity),
+                "excess": str(used - capacity),
+            },
+        )
+
+
+def _place(host: Host, scope: Scope) -> str:
+    return {Scope.HOST: host.name, Scope.RACK: host.rack, Scope.ZONE: host.zone}[scope]
+
+
+@rule(
+    Rule(
+        id="FP402",
+        severity=Severity.WARNING,
+        title="Anti-affinity is already broken",
+        message="guests {guests} of group `{group}` share {scope} `{place}`, but the group keeps its members apart",
+        help="A failure of that place takes several members of the group at once. A plan does not bring more of them together, but "
+        "does not promise to part them either.",
+        fix="Move all but one of the guests to another place, or drop `apart` from the group.",
+    )
+)
+def anti_affinity_broken(evidence: Evidence) -> Iterator[Finding]:
+    """Groups with `apart` of which two or more members share a place."""
+    fleet = evidence.fleet
+    hosts = {host.name: host for host in fleet.hosts}
+    together: dict[tuple[GroupName, str, str], list[GuestName]] = defaultdict(list)
+    for guest in fleet.guests:
+        group = fleet.groups.get(guest.group) if guest.group is not None else None
+        if group is not None and group.apart is not None:
+            together[group.name, group.apart.value, _place(hosts[guest.on], group.apart)].append(guest.name)
+    for (name, scope, place), guests in sorted(together.items()):
+        if len(guests) > 1:
+            yield Finding(
+                rule="FP402",
+                subject=name,
+                at=fleet.groups[name].at,
+                facts={"guests": _listed(guests), "group": name, "scope": scope, "place": place},
+            )
+
+
+def _listed(names: list[GuestName]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+
+
+@rule(
+    Rule(
+        id="FP403",
+        severity=Severity.WARNING,
+        title="Guests on a host that is not there",
+        message="host `{host}` is {state}, but {count} guests are said to be on it",
+        help="A host that is down or lost is never drained and counts as unavailable. Its guests keep their place in "
+        "the plan's books.",
+        fix="Correct `state`, or say where the guests are now.",
+    )
+)
+def guests_on_dead_host(evidence: Evidence) -> Iterator[Finding]:
+    """Hosts that are down or lost and still have guests."""
+    residents = _guests_by_host(evidence.fleet)
+    for host in evidence.fleet.hosts:
+        if host.state in {HostState.DOWN, HostState.LOST} and residents[host.name]:
+            facts = {"host": host.name, "state": host.state.value, "count": str(len(residents[host.name]))}
+            yield Finding(rule="FP403", subject=host.name, at=host.at, facts=facts)
+
+
+@rule(
+    Rule(
+        id="FP404",
+        severity=Severity.WARNING,
+        title="Unavailable hosts use up max-unavailable",
+        message="{unavailable} of {hosts} hosts of {scope} `{place}` are unavailable already, and max-unavailable allows {limit}",
+        help="No host of that scope can be drained before one of those comes back.",
+        fix="Bring hosts back, take dead ones out of the inventory, or raise `policy.max_unavailable`.",
+    )
+)
+def max_unavailable_used_up(evidence: Evidence) -> Iterator[Finding]:
+    """Scopes in which the hosts that are not up leave no slot."""
+    fleet = evidence.fleet
+    limits = fleet.policy.max_unavailable
+    for scope, limit in (("fleet", limits.fleet), ("zone", limits.zone), ("rack", limits.rack)):
+        if limit is None:
+            continue
+        places = [getattr(host, scope) if scope != "fleet" else "fleet" for host in fleet.hosts]
+        whole = Counter(places)
+        away = Counter(place for place, host in zip(places, fleet.hosts, strict=True) if host.state not in SERVING)
+        pending = {place for place, host in zip(places, fleet.hosts, strict=True) if host.release != fleet.target}
+        for place, count in sorted(away.items()):
+            if count >= limit.of(whole[place]) and place in pending:
+                facts = {
+                    "unavailable": str(count),
+                    "hosts": str(whole[place]),
+                    "scope": scope,
+                    "place": place,
+                    "limit": str(limit.of(whole[place])),
+                }
+                yield Finding(rule="FP404", subject=f"{scope} {place}", at=fleet.policy.at, facts=facts)

@@ -1,0 +1,78 @@
+"""Graphs as DOT, Mermaid and JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A node: its id is shown where a format needs one, its label to people. `lit` nodes stand out."""
+
+    id: str
+    label: str
+    lit: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """A directed edge. `dashed` ones cannot be used."""
+
+    source: str
+    target: str
+    label: str = ""
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A graph ready to be drawn, with remarks about it in words."""
+
+    title: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    remarks: tuple[str, ...] = ()
+
+
+def as_json(drawing: Drawing) -> bytes:
+    """`title`, `nodes` (id, label, lit), `edges` (source, target, label, dashed) and `remarks`."""
+    return msgspec.json.format(msgspec.json.encode({"version": 1, **msgspec.to_builtins(drawing)}), indent=2) + b"\n"
+
+
+def as_dot(drawing: Drawing) -> str:
+    """Graphviz."""
+    lines = [f"digraph {_quoted(drawing.title)} {{", "  rankdir=LR;", '  node [shape=box, fontname="sans-serif"];']
+    lines += [f"  {_quoted(node.id)} [label={_quoted(node.label)}{', penwidth=3' if node.lit else ''}];" for node in drawing.nodes]
+    lines += [
+        f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [label={_quoted(edge.label)}{', style=dashed' if edge.dashed else ''}];"
+        for edge in drawing.edges
+    ]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def as_mermaid(drawing: Drawing) -> str:
+    """Mermaid flowchart. Node ids are n0, n1, ... because Mermaid reserves words."""
+    ids = {node.id: f"n{index}" for index, node in enumerate(drawing.nodes)}
+    lines = ["flowchart LR"]
+    lines += [f"  {ids[node.id]}[{_entities(node.label)}]" for node in drawing.nodes]
+    for edge in drawing.edges:
+        arrow = "-.->" if edge.dashed else "-->"
+        label = f"|{_entities(edge.label)}|" if edge.label else ""
+        lines.append(f"  {ids[edge.source]} {arrow}{label} {ids[edge.target]}")
+    lit = [ids[node.id] for node in drawing.nodes if node.lit]
+    lines += [f"  style {name} stroke-width:4px" for name in lit]
+    return "\n".join(lines) + "\n"
+
+
+def _entities(text: str) -> str:
+    """Text in Mermaid's quotes: what could end them or start markup becomes an entity."""
+    for character, entity in (("#", "#35;"), ("&", "#amp;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;"), ("\n", " ")):
+        text = text.replace(character, entity)
+    return f'"{text}"'

@@ -1,0 +1,1 @@
+"""Values as documents: one file per thing that is shown."""

@@ -1,0 +1,187 @@
+"""A plan, or why there is none, as a document."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from fleetplan.fleet.model import HostName
+from fleetplan.migration.verdict import Judgment, Verdict
+from fleetplan.output.document import Align, Block, Bullets, Column, Document, Paragraph, Section, Table, Tone
+from fleetplan.output.reasons import reason_sentence
+from fleetplan.output.sentences import clock, counted, listed
+from fleetplan.rollout.invariants import INVARIANTS
+from fleetplan.rollout.moves import MoveKind
+from fleetplan.rollout.plan import Bound, Plan, Step, StepKind, Wave
+
+MOST_WAVES_IN_FULL = 12
+MOST_LANDINGS = 400
+"""Plans with more waves or landings than these are shown as a summary; JSON always has everything."""
+
+MOST_PATH = 16
+
+
+def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...]) -> Document:
+    """The plan: what, when, what changes for guests, pins, ways back, bounds."""
+    sections = [
+        _summary(plan),
+        *_waves(plan),
+        *_landings(plan),
+        *_changes(kinds),
+        *_pins(plan),
+        *_ways_back(plan),
+        *_skipped(plan),
+        _bounds(plan),
+        *_critical_path(plan),
+    ]
+    return Document(tuple(sections))
+
+
+def _steps(plan: Plan) -> Iterator[Step]:
+    return (step for wave in plan.waves for step in wave.steps)
+
+
+def _summary(plan: Plan) -> Section:
+    kinds = Counter(step.kind for step in _steps(plan))
+    if not plan.waves:
+        return Section("", (Paragraph(f"Nothing to do: every host that can be upgraded runs {plan.target}.", Tone.GOOD),))
+    what = (
+        f"{counted(kinds[StepKind.UPGRADE], 'host')} to {plan.target}: {counted(len(plan.waves), 'wave')}, "
+        f"{counted(kinds[StepKind.MIGRATE], 'migration')}, {counted(kinds[StepKind.STOP], 'restart')} in place, "
+        f"{clock(plan.bounds.makespan_s.plan)} in all."
+    )
+    judged = f"Judged: all {len(INVARIANTS)} invariants hold at every step."
+    return Section("", (Paragraph(what), Paragraph(judged, Tone.GOOD)))
+
+
+def _waves(plan: Plan) -> Iterator[Section]:
+    if plan.waves:
+        columns = (
+            Column(title="wave", align=Align.RIGHT),
+            Column(title="hosts", grows=True),
+            Column(title="moves", align=Align.RIGHT),
+            Column(title="restarts", align=Align.RIGHT),
+            Column(title="starts", align=Align.RIGHT),
+            Column(title="ends", align=Align.RIGHT),
+            Column(title="then"),
+        )
+        yield Section("Waves", (Table(columns, tuple(_wave_row(wave) for wave in plan.waves)),))
+
+
+def _wave_row(wave: Wave) -> tuple[str, ...]:
+    kinds = Counter(step.kind for step in wave.steps)
+    work = [step for step in wave.steps if step.kind is not StepKind.GATE]
+    gates = "; ".join(step.note or "gate" for step in wave.steps if step.kind is StepKind.GATE)
+    return (
+        str(wave.number),
+        listed(wave.hosts),
+        str(kinds[StepKind.MIGRATE]),
+        str(kinds[StepKind.STOP]),
+        clock(min((step.start_s for step in work), default=0)),
+        clock(max((step.end_s for step in work), default=0)),
+        gates,
+    )
+
+
+def _landings(plan: Plan) -> Iterator[Section]:
+    moves = plan.bounds.moves.plan
+    if len(plan.waves) > MOST_WAVES_IN_FULL or moves > MOST_LANDINGS:
+        yield Section("Landings", (Paragraph(f"{moves:,} landings are not shown here; `--format json` and `-o FILE` have each."),))
+        return
+    columns = (
+        Column(title="at", align=Align.RIGHT),
+        Column(title="from"),
+        Column(title="guest", grows=True),
+        Column(title="to"),
+        Column(title="takes", align=Align.RIGHT),
+        Column(title="verdict"),
+    )
+    for wave in plan.waves:
+        rows = tuple(_landing_row(step) for step in wave.steps if step.kind in {StepKind.MIGRATE, StepKind.STOP})
+        if rows:
+            yield Section(f"Landings of wave {wave.number}", (Table(columns, rows),))
+
+
+def _landing_row(step: Step) -> tuple[str, ...]:
+    if step.kind is StepKind.STOP:
+        return clock(step.start_s), step.host or "", step.guest or "", "(restarts in place)", "", ""
+    return (
+        clock(step.start_s),
+        step.source or "",
+        step.guest or "",
+        step.destination or "",
+        clock(step.duration_s),
+        step.verdict or "",
+    )
+
+
+def _changes(kinds: tuple[tuple[MoveKind, Judgment], ...]) -> Iterator[Section]:
+    points: list[tuple[int, str]] = []
+    for kind, judgment in kinds:
+        if judgment.verdict is Verdict.SAFE:
+            continue
+        example = f"{kind.guest} from {kind.source} to {kind.destination}"
+        points.append((0, f"{judgment.verdict}: {counted(kind.count, 'migration')}, such as {example}"))
+        points.extend((1, reason_sentence(reason)) for reason in judgment.reasons)
+    if points:
+        yield Section("What changes for guests", (Bullets(tuple(points)),))
+
+
+def _pins(plan: Plan) -> Iterator[Section]:
+    if plan.pins:
+        points = []
+        for pin in plan.pins:
+            points.append((0, f"{pin.guest}: PSCI {pin.psci}, counts from {pin.effective}"))
+            points.append((1, f"{pin.reason}. Cost: {pin.cost}"))
+        yield Section("PSCI pins", (Bullets(tuple(points)),))
+
+
+def _ways_back(plan: Plan) -> Iterator[Section]:
+    if not plan.waves:
+        return
+    points = []
+    for point in plan.points_of_no_return:
+        when = "before the plan begins" if point.wave == 0 else f"after wave {point.wave}"
+        points.append((0, f"{when}: {counted(len(point.guests), 'guest')} ({listed(point.guests)}) cannot go back. {point.reason}"))
+    blocks: tuple[Block, ...] = (Bullets(tuple(points)),)
+    yield Section(
+        "Points of no return", blocks if points else (Paragraph("None: after every wave every guest could go back.", Tone.GOOD),)
+    )
+
+
+def _skipped(plan: Plan) -> Iterator[Section]:
+    by_reason: dict[str, list[HostName]] = defaultdict(list)
+    for host, reason in plan.skipped.items():
+        by_reason[reason].append(host)
+    if by_reason:
+        points = tuple((0, f"{listed(hosts)}: {reason}") for reason, hosts in by_reason.items())
+        yield Section("Hosts left as they are", (Bullets(points),))
+
+
+def _bounds(plan: Plan) -> Section:
+    columns = (
+        Column(title="aim"),
+        Column(title="plan", align=Align.RIGHT),
+        Column(title="bound", align=Align.RIGHT),
+        Column(title="proved"),
+    )
+    rows = (
+        ("migrations", f"{plan.bounds.moves.plan:,}", f"{plan.bounds.moves.bound:,}", _proved(plan.bounds.moves)),
+        ("waves", str(plan.bounds.waves.plan), str(plan.bounds.waves.bound), _proved(plan.bounds.waves)),
+        ("time", clock(plan.bounds.makespan_s.plan), clock(plan.bounds.makespan_s.bound), _proved(plan.bounds.makespan_s)),
+    )
+    return Section(f"Proof: {plan.status}", (Table(columns, rows),))
+
+
+def _proved(bound: Bound) -> str:
+    if bound.met:
+        return "no plan does better"
+    gap = 100 * (bound.plan - bound.bound) / bound.bound if bound.bound else float("inf")
+    return f"within {gap:.1f} % of the best" if bound.bound else "no bound known"
+
+
+def _critical_path(plan: Plan) -> Iterator[Section]:
+    path = plan.critical_path
+    if path:
+        shown = path if len(path) <= MOST_PATH else (*path[: MOST_PATH // 2], "…", *path[-MOST_PATH // 2 :])
+        yield Section("Critical path", (Paragraph(" > ".join(shown)),))

@@ -1,0 +1,182 @@
+"""The verbs: from paths to values. Shared by every front end; nothing here prints.
+
+A plan leaves `make_plan` only after the judge has passed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from fleetplan.findings.finding import Finding, Severity
+from fleetplan.fleet.model import Fleet, GuestName, HostName
+from fleetplan.inventory.digest import inventory_digest
+from fleetplan.inventory.load import load
+from fleetplan.migration.classes import ClassTable
+
+if TYPE_CHECKING:
+    from fleetplan.migration.classes import HostOffer
+    from fleetplan.migration.verdict import Judgment
+    from fleetplan.output.graphs import Drawing
+    from fleetplan.rollout.invariants import Violation
+    from fleetplan.rollout.moves import MoveKind
+    from fleetplan.rollout.plan import Infeasible, Plan
+
+
+class InputRefusedError(Exception):
+    """The input has errors; `findings` are all of them."""
+
+    def __init__(self, findings: tuple[Finding, ...]) -> None:
+        super().__init__(f"{len(findings)} findings")
+        self.findings = findings
+
+
+class UnknownNameError(Exception):
+    """A host or guest named on the command line is not in the inventory. `known` are the names that are."""
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"no {kind} `{name}`")
+        self.kind = kind
+        self.name = name
+        self.known = known
+
+
+@dataclass(frozen=True)
+class Study:
+    """A sound inventory and what follows from it, computed when first asked for.
+
+    `fleet` is without the waivers that have expired on `today`; `whole` is the fleet as written.
+    """
+
+    whole: Fleet
+    fleet: Fleet
+    remarks: tuple[Finding, ...]
+    today: date
+
+    @cached_property
+    def classes(self) -> ClassTable:
+        """Classes and verdicts of the fleet."""
+        return ClassTable(self.fleet)
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the canonical facts."""
+        return inventory_digest(self.whole)
+
+    def host_index(self, name: str) -> int:
+        """The place of a host in `fleet.hosts`. Raises UnknownNameError."""
+        return _index(name, [host.name for host in self.fleet.hosts], "host")
+
+    def guest_index(self, name: str) -> int:
+        """The place of a guest in `fleet.guests`. Raises UnknownNameError."""
+        return _index(name, [guest.name for guest in self.fleet.guests], "guest")
+
+
+def _index(name: str, names: list[HostName] | list[GuestName], kind: str) -> int:
+    try:
+        return names.index(name)  # type: ignore[arg-type] # whether the text is a name is what is asked
+    except ValueError:
+        raise UnknownNameError(kind, name, tuple(names)) from None
+
+
+def study(inventory: Path, today: date) -> Study:
+    """Read an inventory. Raises InputRefusedError if it has errors."""
+    loaded = load(inventory)
+    if loaded.fleet is None:
+        raise InputRefusedError(loaded.findings)
+    whole = loaded.fleet
+    valid = tuple(waiver for waiver in whole.waivers if date.fromisoformat(waiver.expires) > today)
+    fleet = whole if valid == whole.waivers else msgspec.structs.replace(whole, waivers=valid)
+    return Study(whole, fleet, loaded.findings, today)
+
+
+def check(subject: Study) -> tuple[Finding, ...]:
+    """Everything that the rules find, the loader's remarks first."""
+    from fleetplan.findings.catalogue import findings  # noqa: PLC0415 - only `check` needs the rules
+    from fleetplan.findings.registry import Evidence  # noqa: PLC0415 - as above
+
+    found = findings(Evidence(fleet=subject.whole, classes=subject.classes, today=subject.today))
+    return tuple(sorted((*subject.remarks, *found), key=Finding.sort_key))
+
+
+def reaches(findings: tuple[Finding, ...], limit: Severity) -> bool:
+    """Whether any finding is as bad as `limit`, or worse."""
+    from fleetplan.findings.catalogue import RULES  # noqa: PLC0415 - as above
+    from fleetplan.findings.finding import RANK  # noqa: PLC0415 - as above
+
+    return any(RANK[RULES[finding.rule].severity] <= RANK[limit] for finding in findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What planning came to. With violations, the judge has refuted the plan, and nobody may use it."""
+
+    outcome: Plan | Infeasible
+    violations: tuple[Violation, ...] = ()
+
+
+def make_plan(subject: Study) -> Planned:
+    """Plan, and have the judge look at it."""
+    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who plans
+    from fleetplan.planner.search import plan  # noqa: PLC0415 - as above
+    from fleetplan.rollout.plan import Infeasible  # noqa: PLC0415 - as above
+
+    outcome = plan(subject.fleet, subject.classes, digest=subject.digest)
+    if isinstance(outcome, Infeasible):
+        return Planned(outcome=outcome)
+    return Planned(outcome=outcome, violations=tuple(verify(subject.fleet, subject.classes, outcome, digest=subject.digest)))
+
+
+def move_reasons(subject: Study, plan: Plan) -> tuple[tuple[MoveKind, Judgment], ...]:
+    """Each kind of migration in the plan with its judgment, in the order of their first migration."""
+    from fleetplan.rollout.moves import move_kinds  # noqa: PLC0415 - only who shows plans to people
+
+    classes = subject.classes
+    kinds = move_kinds(subject.fleet, classes, plan)
+    return tuple((kind, classes.judgment(kind.guest_class, kind.source_class, kind.destination_class)) for kind in kinds)
+
+
+def drawing(subject: Study, kind: Literal["states", "hosts", "steps"]) -> Drawing | None:
+    """One of the three graphs, ready to be drawn; None where it needs a plan and there is none."""
+    from fleetplan.output.drawings import host_drawing, state_drawing, step_drawing  # noqa: PLC0415 - networkx only for graphs
+    from fleetplan.rollout.plan import Infeasible  # noqa: PLC0415 - as above
+
+    if kind == "states":
+        return state_drawing(subject.classes)
+    planned = make_plan(subject)
+    if isinstance(planned.outcome, Infeasible) or planned.violations:
+        return None
+    return host_drawing(planned.outcome) if kind == "hosts" else step_drawing(planned.outcome)
+
+
+def verify_plan(subject: Study, path: Path) -> tuple[Violation, ...]:
+    """Judge a plan file. Raises InputRefusedError if it is no plan."""
+    from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
+    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who judges
+
+    plan = read_plan(path)
+    if isinstance(plan, tuple):
+        raise InputRefusedError(plan)
+    return tuple(verify(subject.fleet, subject.classes, plan, digest=subject.digest))
+
+
+def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = False) -> Judgment:
+    """Judge one move of a guest from where it is. `upgraded`: as if the destination already ran the target release."""
+    guest_index = subject.guest_index(guest)
+    source = subject.host_index(subject.fleet.guests[guest_index].on)
+    classes = subject.classes
+    goal = subject.host_index(destination)
+    there = classes.hosts_then[goal] if upgraded else classes.hosts_now[goal]
+    return classes.judgment(classes.guests[guest_index], classes.hosts_now[source], there)
+
+
+def offers(subject: Study, hosts: tuple[str, ...]) -> dict[HostName, HostOffer]:
+    """What the named hosts (all, if none is named) offer a guest today."""
+    indices = [subject.host_index(name) for name in hosts] or range(len(subject.fleet.hosts))
+    classes = subject.classes
+    return {subject.fleet.hosts[index].name: classes.host_class(classes.hosts_now[index]) for index in indices}

@@ -1,0 +1,92 @@
+"""Every verb on every example inventory prints what it printed before: stdout, stderr and exit code.
+
+`scripts/bless` rewrites the golden files; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fleetplan.cli import run
+
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+BIG = 20_000
+"""Output longer than this many characters is kept as its first lines and a digest."""
+
+TODAY = ("--as-of", "2026-11-24")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One command line, and the file that says what it prints."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+def _inventories() -> list[str]:
+    return sorted(path.name for path in (ROOT / "inventories").iterdir())
+
+
+def _first_guest(inventory: str) -> tuple[str, str]:
+    """A guest and a host to judge a move to: the first guest, and the last host that it is not on."""
+    from fleetplan.inventory.load import load
+
+    fleet = load(ROOT / "inventories" / inventory).fleet
+    assert fleet is not None
+    guest = fleet.guests[0]
+    return guest.name, next(host.name for host in reversed(fleet.hosts) if host.name != guest.on)
+
+
+def _cases() -> Iterator[Case]:
+    for inventory in _inventories():
+        path = f"inventories/{inventory}"
+        stem = Path(inventory).stem
+        guest, host = _first_guest(inventory)
+        for form in ("text", "json"):
+            yield Case(f"{stem}/check.{form}", ("check", path, "--format", form, *TODAY))
+            yield Case(f"{stem}/plan.{form}", ("plan", path, "--format", form, *TODAY))
+            yield Case(f"{stem}/registers.{form}", ("registers", path, "--format", form, *TODAY))
+            yield Case(f"{stem}/verdict.{form}", ("verdict", path, guest, host, "--format", form, *TODAY))
+            yield Case(f"{stem}/graph-states.{form}", ("graph", "states", path, "--format", form, *TODAY))
+        yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
+        yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))
+
+
+@pytest.mark.parametrize("case", _cases(), ids=lambda case: case.name)
+def test_the_output_is_what_it_was(case: Case, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("NO_COLOR", "1")
+    code = run(list(case.arguments))
+    printed = capfd.readouterr()
+    told = "\n".join(
+        [
+            f"$ fleetplan {' '.join(case.arguments)}",
+            _kept(printed.out),
+            f"--- stderr\n{_kept(printed.err)}--- exit {code}\n",
+        ]
+    )
+    golden = GOLDEN / case.name
+    if os.environ.get("FLEETPLAN_BLESS"):
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_text(told)
+    assert golden.read_text() == told
+
+
+def _kept(text: str) -> str:
+    if len(text) <= BIG:
+        return text
+    head = "\n".join(text.splitlines()[:60])
+    return f"{head}\n... {len(text.splitlines())} lines, sha256 {hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
+def test_no_golden_file_is_left_over() -> None:
+    wanted = {GOLDEN / case.name for case in _cases()}
+    assert {path for path in GOLDEN.rglob("*") if path.is_file()} == wanted
