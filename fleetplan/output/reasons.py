@@ -1,10 +1,119 @@
-"""Reasons of verdicts as sentences."""
+"""Reasons of verdicts as sentences: what happens, to which register, with which values, and why."""
 
 from __future__ import annotations
 
-from fleetplan.migration.verdict import Reason
+from typing import assert_never
+
+from fleetplan.firmware.registers import BY_ID, describe
+from fleetplan.migration.verdict import Judgment, Reason, ReasonKind, Stage, Verdict
+
+
+def value_words(register_id: int | None, value: int) -> str:
+    """A register's value in words where it is a firmware register, always with the number: `PSCI 1.3 (0x10003)`."""
+    row = BY_ID.get(register_id) if register_id is not None else None
+    number = f"{value:#x}"
+    return f"{describe(row, value)} ({number})" if row is not None else number
+
+
+def register_words(reason: Reason) -> str:
+    """`PSCI_VERSION (0x6030000000140000)`."""
+    if reason.register is None:
+        return "the register list"
+    return f"{reason.register} ({reason.id:#x})" if reason.id is not None else reason.register
 
 
 def reason_sentence(reason: Reason) -> str:
-    """What happens and why, in one sentence."""
-    return str(reason.kind)
+    """One reason in words, its errno included."""
+    errno = f": {reason.errno.name}" if reason.errno is not None else ""
+    return _sentence(reason) + errno
+
+
+def _sentence(reason: Reason) -> str:
+    register = register_words(reason)
+    detail = dict(reason.detail)
+    match reason.kind:
+        case ReasonKind.REFUSED_VALUE:
+            return f"{register}: {_saved(reason)}; {_there(reason)}"
+        case ReasonKind.UNKNOWN_REGISTER:
+            return f"{register}: {_saved(reason)}; the destination's kernel does not have this register"
+        case ReasonKind.LONGER_LIST:
+            brought, listed = detail.get("source_registers", "more"), detail.get("destination_registers", "fewer")
+            return f"the guest brings {brought} registers, the destination lists only {listed}"
+        case ReasonKind.DROPPED_TAIL:
+            return f"{register}: {_saved(reason)}; the VMM drops it without a word, because it sorts after the destination's last"
+        case ReasonKind.TOLERATED_BY_QUIRK:
+            return (
+                f"{register}: lost, though the VMM reports a failure and then loads the guest (a later, tolerated register clears it)"
+            )
+        case ReasonKind.NO_PIN_PROPERTY:
+            return "the guest's configuration pins its PSCI version, and the destination's VMM does not know that property"
+        case ReasonKind.PIN_REFUSED:
+            return f"the guest's configuration pins {_pinned(reason)}, and the destination's kernel does not offer it"
+        case ReasonKind.MACHINE_TYPE:
+            return f"the destination's VMM does not know the machine type {detail.get('machine', '')}".rstrip()
+        case ReasonKind.DIFFERENT_CPU:
+            return f"{register}: the hosts have different CPUs ({_both(reason)})"
+        case ReasonKind.PSCI_CHANGES:
+            return f"{register}: the guest sees another PSCI version than at its boot ({_both(reason)})"
+        case ReasonKind.MITIGATION_LOST:
+            flaw = detail.get("mitigation", "a flaw")
+            return f"{register}: the guest loses the mitigation of {flaw} that it saw at its last boot ({_both(reason)})"
+        case ReasonKind.SERVICE_LOST:
+            return f"{register}: the guest loses {detail.get('service', 'a service')} that it saw at its last boot"
+        case ReasonKind.SERVICE_GAINED:
+            return f"{register}: the guest gains {detail.get('service', 'a service')}"
+        case ReasonKind.NOT_RESTORED:
+            return f"{register}: not in the saved list; the guest gets the destination's own value{_own(reason)}"
+        case ReasonKind.UNDECIDED:
+            return f"{register}: not known; it would be decided by {detail.get('decided_by', 'a probe of the hosts')}"
+        case _:
+            assert_never(reason.kind)
+
+
+def _saved(reason: Reason) -> str:
+    return "saved value not known" if reason.source is None else f"saved {value_words(reason.id, reason.source)}"
+
+
+def _there(reason: Reason) -> str:
+    if reason.destination is None:
+        return "the destination refuses it"
+    return f"the destination has {value_words(reason.id, reason.destination)} and refuses it"
+
+
+def _pinned(reason: Reason) -> str:
+    return "a version" if reason.source is None else value_words(reason.id, reason.source)
+
+
+def _both(reason: Reason) -> str:
+    values = [value for value in (reason.source, reason.destination) if value is not None]
+    return " then ".join(value_words(reason.id, value) for value in values) or "values not known"
+
+
+def _own(reason: Reason) -> str:
+    return "" if reason.destination is None else f", {value_words(reason.id, reason.destination)}"
+
+
+CONSEQUENCES = {
+    Stage.START: "The destination's VMM does not start; nothing is copied, and the guest stays on the source.",
+    Stage.LENGTH: "It fails after the whole copy; the guest stays on the source.",
+    Stage.MERGE: "It fails after the whole copy; the guest stays on the source.",
+    Stage.SET: "It fails after the whole copy; the guest stays on the source.",
+    Stage.AFTER: "The guest runs on the destination.",
+}
+
+
+def verdict_sentence(judgment: Judgment) -> str:
+    """What the verdict means for the guest."""
+    match judgment.verdict:
+        case Verdict.SAFE:
+            return "The guest runs on the destination and sees what it saw."
+        case Verdict.CHANGES:
+            return "The guest runs on the destination; its firmware differs, and nothing that it was promised is lost."
+        case Verdict.STRIPS:
+            return "The guest runs on the destination, and something that it was promised is gone without an error."
+        case Verdict.UNKNOWN:
+            return "Not decided: what is not known makes the difference. No plan uses this move."
+        case Verdict.FAILS:
+            return CONSEQUENCES[judgment.stage] if judgment.stage is not None else CONSEQUENCES[Stage.SET]
+        case _:
+            assert_never(judgment.verdict)
