@@ -28,7 +28,7 @@ def reason_sentence(reason: Reason) -> str:
     return _sentence(reason) + errno
 
 
-def _sentence(reason: Reason) -> str:
+def _sentence(reason: Reason) -> str:  # noqa: PLR0912 - one branch per kind
     register = register_words(reason)
     detail = dict(reason.detail)
     match reason.kind:
