@@ -1,0 +1,254 @@
+"""What is known of a host -> the levels of its workarounds, on the kernel it runs or on any other.
+
+Evidence leaves those platforms (`platforms.py`) that would have produced it; the levels on any kernel are the set over the platforms
+that remain. The two halves of a platform decide different registers and are searched apart, so that the search stays small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import chain, combinations, product
+from typing import NamedTuple
+
+from fleetplan.firmware.candidates import Candidate, Candidates
+from fleetplan.firmware.cpus import TABLE, Cpu, by_midr, by_name, parts, unlisted
+from fleetplan.firmware.kernels import KernelProfile
+from fleetplan.firmware.platforms import (
+    EBPF,
+    Answer,
+    Branch,
+    Store,
+    Switches,
+    bhb_state,
+    read,
+    spectre_v2_state,
+    spectre_v2_texts,
+    ssb_state,
+    store_bypass_text,
+)
+from fleetplan.firmware.vcpu import Levels
+
+BY_PROBE = "a probe of the host"
+BY_TARGET_PROBE = "a probe of a host of this kind on that kernel"
+
+OTHER_SWITCHES = tuple(
+    Switches(nospectre_v2=v2, nospectre_bhb=bhb, mitigations_off=off, ssbd=ssbd)
+    for off, v2, bhb, ssbd in product((False, True), (False, True), (False, True), ("kernel", "force-off", "force-on"))
+)[1:]
+"""Every command line that is not the default, for hosts whose texts the default one cannot have produced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelFacts:
+    """What is known of a host. None: not known.
+
+    `cpu` is a name of `cpus.TABLE`, used where `midr` is not given. `cmdline` None means the default one (an assumption). `ssbs` is
+    whether ID_AA64PFR1_EL1 of a fresh vCPU shows SSBS. The texts are those of sysfs, `workarounds` those of GET_ONE_REG on a fresh
+    vCPU (with PSCI_0_2), all read on the kernel that the host runs.
+    """
+
+    midr: int | None = None
+    cpu: str | None = None
+    cmdline: str | None = None
+    ssbs: bool | None = None
+    spectre_v2: str | None = None
+    spec_store_bypass: str | None = None
+    workarounds: tuple[int | None, int | None, int | None] = (None, None, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assumption:
+    """Something that is taken to be so because the inventory does not say: the fact that would replace it, and what is assumed."""
+
+    subject: str
+    text: str
+    source: str
+
+
+def assumptions(facts: LevelFacts) -> tuple[Assumption, ...]:
+    """What `host_levels` takes to be so beyond the facts."""
+    found = []
+    if facts.midr is None and facts.cpu is not None:
+        text = f"every host with cpu {facts.cpu} has the same MIDR_EL1 and REVIDR_EL1"
+        found.append(Assumption(subject="midr", text=text, source="a CPU given by name counts as one MIDR and REVIDR"))
+    if facts.cmdline is None:
+        text = "the kernel command line switches no mitigation on or off"
+        found.append(Assumption(subject="cmdline", text=text, source="the default command line where none is given"))
+    return tuple(found)
+
+
+class _Outcome(NamedTuple):
+    """One way the host can be: the CPU model, the texts and levels on the kernel it runs, the levels on the kernel asked for."""
+
+    model: tuple[int, int]
+    switches: Switches
+    texts: tuple[str, str]
+    before: Levels
+    after: Levels
+
+
+@lru_cache(maxsize=4096)
+def host_levels(*, facts: LevelFacts, read_on: KernelProfile, profile: KernelProfile) -> Candidates[Levels]:
+    """The levels of a host on kernel `profile`, from facts read on kernel `read_on` (the same one, or the one before an upgrade).
+
+    One value where the facts decide, else candidates with `decided_by`. Facts that contradict each other (or the CPU table) are
+    believed in this order: workarounds, texts, CPU; the answer is then never narrower than what is left.
+    Complexity: at most some 10 CPU kinds x 120 platforms; results are remembered.
+    """
+    for given, cpus, switches in _readings(facts, read_on, profile):
+        outcomes = tuple(_outcomes(given, cpus, switches, read_on, profile))
+        if outcomes:
+            return _candidates(facts, outcomes)
+    msg = "a platform without evidence always has an outcome"
+    raise AssertionError(msg)
+
+
+def _readings(
+    facts: LevelFacts, read_on: KernelProfile, profile: KernelProfile
+) -> Iterator[tuple[LevelFacts, tuple[Cpu, ...], tuple[Switches, ...]]]:
+    """From the facts as they stand to ever weaker readings of them; the last one contradicts nothing."""
+    own, every = _cpus(facts, read_on, profile), _kinds(read_on, profile)
+    default = (Switches.parse(facts.cmdline or ""),)
+    possible = default if facts.cmdline is not None else (*default, *OTHER_SWITCHES)
+    # A default command line is assumed for a CPU that is known; for one that is not, nothing would check the assumption.
+    yield facts, own, default if len(own) == 1 else possible
+    yield facts, own, possible
+    yield facts, every, possible
+    silent = replace(facts, ssbs=None, spectre_v2=None, spec_store_bypass=None)
+    yield silent, every, (*default, *OTHER_SWITCHES)
+    yield replace(silent, workarounds=(None, None, None)), every, (*default, *OTHER_SWITCHES)
+
+
+def _cpus(facts: LevelFacts, read_on: KernelProfile, profile: KernelProfile) -> tuple[Cpu, ...]:
+    if facts.midr is not None:
+        return (by_midr(facts.midr) or unlisted(*parts(facts.midr)[:2]),)
+    named = by_name(facts.cpu) if facts.cpu is not None else None
+    return (named,) if named is not None else _kinds(read_on, profile)
+
+
+@lru_cache(maxsize=256)
+def _kinds(read_on: KernelProfile, profile: KernelProfile) -> tuple[Cpu, ...]:
+    """One CPU for each kind that these two kernels can tell apart, and one that no list names."""
+    kinds: dict[tuple[object, ...], Cpu] = {}
+    for cpu in (*TABLE, unlisted(0, 0)):
+        lists = (cpu.v2_safe, cpu.v4_safe, cpu.bhb_safe, cpu.bhb_firmware, cpu.since_5_10)
+        loops = (cpu.model in read_on.loop_cpus, cpu.model in profile.loop_cpus)
+        open_cpu = replace(cpu, csv2=(0, 1, 3), ssbs=None, ecbhb=None, clrbhb=None)
+        kinds.setdefault((*lists, *loops), open_cpu)
+    return tuple(kinds.values())
+
+
+def _both(known: bool | None) -> tuple[bool, ...]:
+    return (False, True) if known is None else (known,)
+
+
+def _branches(cpu: Cpu) -> Iterator[Branch]:
+    answers = (Answer.NONE, Answer.NEEDED, Answer.NOT_HERE)
+    for csv2, first, third, ecbhb, clrbhb in product(cpu.csv2, answers, answers, _both(cpu.ecbhb), _both(cpu.clrbhb)):
+        yield Branch(csv2=csv2, workaround_1=first, workaround_3=third, ecbhb=ecbhb, clrbhb=clrbhb)
+
+
+def _stores(cpu: Cpu) -> Iterator[Store]:
+    for ssbs, second in product(_both(cpu.ssbs), Answer):
+        yield Store(ssbs=ssbs, workaround_2=second)
+
+
+_Half = tuple[str, tuple[int, ...], tuple[int, ...]]
+"""A text, and the levels before and after, of one half of a platform."""
+
+
+def _outcomes(
+    facts: LevelFacts, cpus: Iterable[Cpu], switches: Iterable[Switches], read_on: KernelProfile, profile: KernelProfile
+) -> Iterator[_Outcome]:
+    """Every distinct way the host can be that agrees with the evidence."""
+    for cpu, words in product(cpus, switches):
+        branch = _branch_halves(cpu, replace(words, ssbd="kernel"), read_on, profile)
+        store = _store_halves(cpu, Switches(mitigations_off=words.mitigations_off, ssbd=words.ssbd), read_on, profile)
+        for (v2_text, (v2, bhb), (v2_then, bhb_then)), (ssb_text, (ssb, ssbs), (ssb_then, _)) in product(branch, store):
+            before = Levels(spectre_v2=v2, ssb=ssb, bhb=bhb, ssbs=bool(ssbs))
+            if _agrees(facts, (v2_text, ssb_text), before, read_on):
+                after = Levels(spectre_v2=v2_then, ssb=ssb_then, bhb=bhb_then, ssbs=bool(ssbs))
+                yield _Outcome(cpu.model, words, (v2_text, ssb_text), before, after)
+
+
+@lru_cache(maxsize=4096)
+def _branch_halves(cpu: Cpu, words: Switches, read_on: KernelProfile, profile: KernelProfile) -> tuple[_Half, ...]:
+    found: dict[_Half, None] = {}
+    for branch in _branches(cpu):
+        before, after = (
+            (spectre_v2_state(cpu, branch, kernel, words), bhb_state(cpu, branch, kernel, words)) for kernel in (read_on, profile)
+        )
+        for text in spectre_v2_texts(*before, read_on):
+            found[(text, before, after)] = None
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _store_halves(cpu: Cpu, words: Switches, read_on: KernelProfile, profile: KernelProfile) -> tuple[_Half, ...]:
+    found: dict[_Half, None] = {}
+    for store in _stores(cpu):
+        before, after = ((ssb_state(cpu, store, kernel, words), int(store.ssbs)) for kernel in (read_on, profile))
+        found[(store_bypass_text(cpu, store, read_on, words), before, after)] = None
+    return tuple(found)
+
+
+def _agrees(facts: LevelFacts, texts: tuple[str, str], before: Levels, read_on: KernelProfile) -> bool:
+    """Whether a platform would have given the evidence."""
+    if facts.ssbs is not None and facts.ssbs != before.ssbs:
+        return False
+    shown = zip((facts.spectre_v2, facts.spec_store_bypass), texts, strict=True)
+    answered = zip(facts.workarounds, read(before, read_on), strict=True)
+    return all(stated is None or stated.strip() == text for stated, text in shown) and all(
+        stated is None or stated == value for stated, value in answered
+    )
+
+
+# --- what would decide --------------------------------------------------------------------------------------------------------------
+
+
+def _candidates(facts: LevelFacts, outcomes: tuple[_Outcome, ...]) -> Candidates[Levels]:
+    options = dict.fromkeys(outcome.after for outcome in outcomes)
+    if len(options) == 1:
+        return Candidates(options=tuple(Candidate(value=value) for value in options))
+    return Candidates(
+        options=tuple(
+            Candidate(value=value, assuming=_assuming(facts, (o for o in outcomes if o.after == value))) for value in options
+        ),
+        decided_by=_decided_by(facts, outcomes),
+    )
+
+
+def _assuming(facts: LevelFacts, outcomes: Iterable[_Outcome]) -> str:
+    """What the host shows if this is its value, as far as that is not known."""
+    v2, ssb = zip(*(outcome.texts for outcome in outcomes), strict=True)
+    shown = [("spectre_v2", facts.spectre_v2, v2), ("spec_store_bypass", facts.spec_store_bypass, ssb)]
+    return ", ".join(
+        f"{name} reads {' or '.join(map(repr, sorted(set(texts) - {EBPF})))}" for name, stated, texts in shown if stated is None
+    )
+
+
+_DECIDING: tuple[tuple[str, Callable[[LevelFacts], bool], Callable[[_Outcome], object]], ...] = (
+    ("MIDR_EL1", lambda facts: facts.midr is None and (facts.cpu is None or by_name(facts.cpu) is None), lambda o: o.model),
+    ("the spectre_v2 text", lambda facts: facts.spectre_v2 is None, lambda o: o.texts[0]),
+    ("the spec_store_bypass text", lambda facts: facts.spec_store_bypass is None, lambda o: o.texts[1]),
+    ("the kernel command line", lambda facts: facts.cmdline is None, lambda o: o.switches),
+)
+"""Facts that can decide, cheapest first: the name, whether it is not known yet, and what it would be in an outcome."""
+
+
+def _decided_by(facts: LevelFacts, outcomes: tuple[_Outcome, ...]) -> str:
+    """The cheapest facts that would leave one value, whatever they turn out to be."""
+    open_facts = {name: key for name, is_open, key in _DECIDING if is_open(facts)}
+    # The eBPF text hides what is behind it, but shows only where an administrator let users load programs.
+    outcomes = tuple(o for o in outcomes if o.texts[0] != EBPF) or outcomes
+    for names in chain.from_iterable(combinations(open_facts, size) for size in (1, 2, 3)):
+        if _decides(outcomes, tuple(tuple(open_facts[name](o) for name in names) for o in outcomes)):
+            return " and ".join(names)
+    return BY_PROBE if _decides(outcomes, tuple(o.before for o in outcomes)) else BY_TARGET_PROBE
+
+
+def _decides(outcomes: tuple[_Outcome, ...], keys: tuple[object, ...]) -> bool:
+    seen: dict[object, Levels] = {}
+    return all(seen.setdefault(key, outcome.after) == outcome.after for key, outcome in zip(keys, outcomes, strict=True))
