@@ -75,6 +75,10 @@ class KernelProfile:
     `registers` are names of firmware registers in list order. `psci_accepted` are the values that SET takes with PSCI_0_2, ascending;
     empty where there is no register. `psci_default` is what a guest gets that nothing was set for. `loop_cpus` are the CPUs
     (implementer, part) that this kernel mitigates against BHB by a loop.
+
+    The last fields are about registers that are no firmware registers: the timers stand in the table of system registers (which moves
+    them in the list), PMMIR_EL1 is listed with the PMU, all fields of 32-bit ID registers may be lowered, so may ID_AA64MMFR1_EL1.HCX,
+    and ID_AA64PFR0_EL1.MPAM, ID_AA64MMFR2_EL1.NV read 0 and are ignored when the hardware's value is written.
     """
 
     registers: tuple[str, ...]
@@ -104,3 +108,9 @@ class KernelProfile:
     timers_listed: int
     tcr2_pir: Listed
     ccsidr_normalised: bool
+    timers_in_table: bool = False
+    pmmir_listed: bool = False
+    aa32_ids_writable: bool = False
+    hcx_writable: bool = False
+    mpam_hidden: bool = False
+    nv_hidden: bool = False

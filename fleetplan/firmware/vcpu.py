@@ -34,12 +34,17 @@ class OtherRegister:
     `writable` None: any value may be written (context, timers, PMU). 0: only the very value that is there.
     A mask: the bits of the mask may differ, others must be equal.
     `lowerable`: the writable bits form ID fields that may be set to what the host has or lower; otherwise they are free.
+    Fields of `signed` compare as signed numbers, bits of `ignored` are dropped before the comparison (`id_fields.accepts`).
+    `era`: where `value` is not known, equal ids with equal, non-empty eras have equal values.
     """
 
     id: int
     value: int | None
     writable: int | None = None
     lowerable: bool = False
+    signed: int = 0
+    ignored: int = 0
+    era: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
