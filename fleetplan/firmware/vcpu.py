@@ -35,7 +35,8 @@ class OtherRegister:
     A mask: the bits of the mask may differ, others must be equal.
     `lowerable`: the writable bits form ID fields that may be set to what the host has or lower; otherwise they are free.
     Fields of `signed` compare as signed numbers, bits of `ignored` are dropped before the comparison (`id_fields.accepts`).
-    `era`: where `value` is not known, equal ids with equal, non-empty eras have equal values.
+    Where `value` is not known, `partial` may say some of it (a mask, and the bits under it), and registers of equal ids with equal,
+    non-empty eras are equal in all other bits.
     """
 
     id: int
@@ -45,6 +46,7 @@ class OtherRegister:
     signed: int = 0
     ignored: int = 0
     era: str = ""
+    partial: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

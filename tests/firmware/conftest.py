@@ -63,16 +63,25 @@ def observed_kernels() -> dict[str, KernelProfile]:
         timers_listed=6,
         tcr2_pir=Listed.ALWAYS,
         ccsidr_normalised=True,
+        aa32_ids_writable=True,
+        mpam_hidden=True,
     )
-    k6_16 = replace(k6_12, tcr2_pir=Listed.BY_FEATURE, imp_id_writable=True)
-    k6_18 = replace(k6_16, bhb_obeys_nospectre_bhb=False, bhb_obeys_mitigations_off=False)
+    k6_16 = replace(k6_12, tcr2_pir=Listed.BY_FEATURE, imp_id_writable=True, aa32_ids_writable=False, nv_hidden=True)
+    k6_18 = replace(
+        k6_16,
+        bhb_obeys_nospectre_bhb=False,
+        bhb_obeys_mitigations_off=False,
+        timers_in_table=True,
+        aa32_ids_writable=True,
+        hcx_writable=True,
+    )
     return {
         "5.10.223": replace(OLDEST, pmu_always_listed=True),
         "6.1.192": newer,
         "6.12.117": k6_12,
         "6.16.3": k6_16,
         "6.18.15": k6_18,
-        "7.3.4": replace(k6_18, bhb_obeys_nospectre_bhb=True, bhb_obeys_mitigations_off=True),
+        "7.3.4": replace(k6_18, bhb_obeys_nospectre_bhb=True, bhb_obeys_mitigations_off=True, pmmir_listed=True),
     }
 
 

@@ -1,0 +1,380 @@
+"""The registers that are no firmware registers: which ones a kernel lists, what they read, and what a restore may write.
+
+Core registers (coprocessor 0x0010) and SVE registers (0x0015) are left out: VMMs carry them by other means. Modelled are: debug,
+timer, PMU, pointer authentication, context, cache, implementation and ID registers, TCR2/PIR and ZCR_EL1, from 5.10 on as observed and
+before by the rules of kernel-firmware-registers 5. Not modelled: MTE, S1POE, SCTLR2 and nested virtualisation, which need a VM that
+asks for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import lru_cache
+
+from fleetplan.firmware import encodings
+from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, DEBUG_IDS, EVENT_IDS, by_name
+from fleetplan.firmware.id_fields import WHOLE, accepts
+from fleetplan.firmware.id_rules import Cpu, era, partial_value, write_rule
+from fleetplan.firmware.kernels import KernelProfile, Listed, Workaround2Era
+from fleetplan.firmware.vcpu import Feature, OtherRegister
+
+name = encodings.name
+"""What to call a register in text."""
+
+SEEN = "observed: KVM_GET_REG_LIST on Debian 5.10.223 to 7.3.4"
+REFERENCE = "kernel-firmware-registers 5"
+Features = frozenset[Feature]
+
+
+class Place(Enum):
+    """Where in the list a register stands: timers, invariants, the sorted table, cache sizes."""
+
+    TIMERS = 0
+    INVARIANT = 1
+    TABLE = 2
+    CACHES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Registers that come and go together. `place` is where they stand unless they are in the table (`in_table`)."""
+
+    name: str
+    ids: tuple[int, ...]
+    source: str
+    listed: Callable[[KernelProfile, Features], bool] = lambda _kernel, _features: True
+    place: Place = Place.TABLE
+    in_table: Callable[[KernelProfile], bool] = lambda _kernel: True
+
+
+def _named(text: str) -> tuple[int, ...]:
+    return tuple(by_name(word) for word in text.split())
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(name="debug", ids=(*DEBUG_IDS, *_named("MDCCINT_EL1 MDSCR_EL1 DBGVCR32_EL2")), source=SEEN),
+    Family(
+        name="OS lock status",
+        ids=_named("OSLSR_EL1"),
+        listed=lambda kernel, _: kernel.oslsr_listed,
+        source=f"{REFERENCE}: OSLSR_EL1 listed from 5.18; {SEEN}",
+    ),
+    Family(
+        name="virtual timer",
+        ids=_named("CNTV_CTL_EL0 CNTVCT_EL0 CNTV_CVAL_EL0"),
+        place=Place.TIMERS,
+        in_table=lambda kernel: kernel.timers_in_table,
+        source=f"{REFERENCE}: in the table from 6.18; {SEEN}",
+    ),
+    Family(
+        name="physical timer",
+        ids=_named("CNTP_CTL_EL0 CNTPCT_EL0 CNTP_CVAL_EL0"),
+        listed=lambda kernel, _: kernel.timers_listed > 3,
+        place=Place.TIMERS,
+        in_table=lambda kernel: kernel.timers_in_table,
+        source=f"{REFERENCE}: listed from 6.4; {SEEN}",
+    ),
+    Family(
+        name="implementation",
+        ids=_named("MIDR_EL1 REVIDR_EL1"),
+        place=Place.INVARIANT,
+        in_table=lambda kernel: kernel.imp_id_writable,
+        source=f"{REFERENCE}: invariant up to 6.14; {SEEN}",
+    ),
+    Family(
+        name="cache levels",
+        ids=_named("CLIDR_EL1"),
+        place=Place.INVARIANT,
+        in_table=lambda kernel: kernel.ccsidr_normalised,
+        source=f"{REFERENCE}: invariant up to 6.1, fabricated from CTR_EL0 after; {SEEN}",
+    ),
+    Family(
+        name="auxiliary implementation",
+        ids=_named("AIDR_EL1"),
+        place=Place.INVARIANT,
+        in_table=lambda kernel: kernel.imp_id_writable,
+        source=f"{REFERENCE}: invariant up to 6.14; {SEEN}",
+    ),
+    Family(
+        name="cache type",
+        ids=_named("CTR_EL0"),
+        place=Place.INVARIANT,
+        in_table=lambda kernel: kernel.ctr_writable,
+        source=f"{REFERENCE}: invariant until it became writable; {SEEN}",
+    ),
+    Family(name="affinity", ids=_named("MPIDR_EL1"), source=SEEN),
+    Family(name="32-bit ID registers", ids=AARCH32_IDS, source=SEEN),
+    Family(
+        name="64-bit ID registers",
+        ids=tuple(register for register in AARCH64_IDS if register != by_name("ID_AA64ZFR0_EL1")),
+        source=SEEN,
+    ),
+    Family(
+        name="SVE features",
+        ids=_named("ID_AA64ZFR0_EL1"),
+        listed=lambda kernel, features: "sve" in features or kernel.workaround_2 is not Workaround2Era.FLAG,
+        source=f"{REFERENCE}: ID registers no longer hidden from 5.9.9 and 5.10; {SEEN}",
+    ),
+    Family(
+        name="context",
+        ids=_named(
+            "SCTLR_EL1 ACTLR_EL1 CPACR_EL1 TTBR0_EL1 TTBR1_EL1 TCR_EL1 AFSR0_EL1 AFSR1_EL1 ESR_EL1 FAR_EL1 PAR_EL1 MAIR_EL1 AMAIR_EL1 "
+            "VBAR_EL1 DISR_EL1 CONTEXTIDR_EL1 TPIDR_EL1 CNTKCTL_EL1 CSSELR_EL1 TPIDR_EL0 TPIDRRO_EL0 DACR32_EL2 IFSR32_EL2 FPEXC32_EL2"
+        ),
+        source=SEEN,
+    ),
+    Family(
+        name="SVE vector length",
+        ids=_named("ZCR_EL1"),
+        listed=lambda _, features: "sve" in features,
+        source=SEEN,
+    ),
+    Family(
+        name="extended translation control",
+        ids=_named("TCR2_EL1 PIRE0_EL1 PIR_EL1"),
+        # By feature means that the VM has TCRX or S1PIE: no CPU of the table does.
+        listed=lambda kernel, _: kernel.tcr2_pir is Listed.ALWAYS,
+        source=f"{REFERENCE}: always from 6.5, by feature from 6.13 (0fcb4eea5345, a68cddbe47ef); {SEEN}",
+    ),
+    Family(
+        name="pointer authentication keys",
+        ids=_named(
+            "APIAKEYLO_EL1 APIAKEYHI_EL1 APIBKEYLO_EL1 APIBKEYHI_EL1 APDAKEYLO_EL1 APDAKEYHI_EL1 APDBKEYLO_EL1 APDBKEYHI_EL1 "
+            "APGAKEYLO_EL1 APGAKEYHI_EL1"
+        ),
+        listed=lambda _, features: bool({"ptrauth_address", "ptrauth_generic"} & features),
+        source=SEEN,
+    ),
+    Family(
+        name="PMU",
+        ids=(
+            *_named(
+                "PMINTENSET_EL1 PMINTENCLR_EL1 PMCR_EL0 PMCNTENSET_EL0 PMCNTENCLR_EL0 PMOVSCLR_EL0 PMSWINC_EL0 PMSELR_EL0 "
+                "PMCCNTR_EL0 PMUSERENR_EL0 PMOVSSET_EL0 PMCCFILTR_EL0"
+            ),
+            *EVENT_IDS,
+        ),
+        listed=lambda kernel, features: kernel.pmu_always_listed or "pmu_v3" in features,
+        source=f"{REFERENCE}: hidden without KVM_ARM_VCPU_PMU_V3 from 5.11 (11663111cd49); {SEEN}",
+    ),
+    Family(
+        name="PMU machine identification",
+        ids=_named("PMMIR_EL1"),
+        listed=lambda kernel, features: kernel.pmmir_listed and "pmu_v3" in features,
+        source="observed: listed with the PMU on 7.3.4, not on 6.18.15",
+    ),
+    Family(
+        name="cache sizes",
+        ids=CCSIDR_IDS[:3],
+        place=Place.CACHES,
+        in_table=lambda _: False,
+        source=f"{REFERENCE}: entries by the host's caches; {SEEN} (three on every CPU seen)",
+    ),
+    Family(
+        name="normalised cache sizes",
+        ids=CCSIDR_IDS[3:],
+        listed=lambda kernel, _: kernel.ccsidr_normalised,
+        place=Place.CACHES,
+        in_table=lambda _: False,
+        source=f"{REFERENCE}: one entry for every CSSELR_EL1 once values are made up; {SEEN}",
+    ),
+)
+
+_SWAPPED = {by_name("CNTVCT_EL0"): by_name("CNTV_CVAL_EL0"), by_name("CNTV_CVAL_EL0"): by_name("CNTVCT_EL0")}
+
+
+def _position(family: Family, kernel: KernelProfile, nth: int, register: int) -> tuple[int, int]:
+    """The table is sorted by encoding, the two timer registers by their true ones; what stands before keeps the families' order."""
+    if family.place is not Place.TABLE and not family.in_table(kernel):
+        return (family.place.value, nth)
+    return (Place.TABLE.value, _SWAPPED.get(register, register))
+
+
+@lru_cache(maxsize=1024)
+def listed(kernel: KernelProfile, features: Features = frozenset()) -> tuple[int, ...]:
+    """The ids that a fresh vCPU lists, in list order."""
+    places = [
+        (_position(family, kernel, nth, register), register)
+        for nth, (family, register) in enumerate((family, register) for family in FAMILIES for register in family.ids)
+        if family.listed(kernel, features)
+    ]
+    return tuple(register for _, register in sorted(places))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What a fresh vCPU of the same host listed and read while the host ran `kernel`: (id, value), in list order."""
+
+    kernel: KernelProfile
+    registers: tuple[tuple[int, int], ...]
+
+
+def others(
+    profile: KernelProfile,
+    *,
+    midr: int | None,
+    revidr: int | None,
+    features: Iterable[Feature] = (),
+    probe: tuple[tuple[int, int], ...] | None = None,
+    masks: Mapping[int, int] | None = None,
+    seen: Seen | None = None,
+) -> tuple[OtherRegister, ...]:
+    """The registers, beside firmware, core and SVE registers, that a fresh vCPU has on a host, in list order.
+
+    `probe` is the host's own list on this kernel and decides ids and values; `masks` are its writable masks and decide what a restore
+    may change. `seen` is a probe from before a kernel upgrade: values that no kernel change touches are taken over, and registers that
+    the CPU has beyond this model stay. Where a value is not known, `era` and `partial` say what it has in common with others.
+    """
+    wanted = frozenset(features)
+    cpu = Cpu(midr=midr, revidr=revidr)
+    found = _probed(profile, cpu, wanted, probe) if probe is not None else _predicted(profile, cpu, wanted, seen)
+    return tuple(_masked(register, masks) for register in found) if masks else found
+
+
+def is_other(register: int) -> bool:
+    """Whether an id belongs to the registers of this module."""
+    return register >> 16 & 0xFFF in {encodings.DEMUX, encodings.SYSREG}
+
+
+@lru_cache(maxsize=256)
+def _probed(profile: KernelProfile, cpu: Cpu, features: Features, probe: tuple[tuple[int, int], ...]) -> tuple[OtherRegister, ...]:
+    return tuple(
+        replace(write_rule(register, profile), value=value, era=era(register, profile, cpu, features))
+        for register, value in probe
+        if is_other(register)
+    )
+
+
+def _masked(register: OtherRegister, masks: Mapping[int, int]) -> OtherRegister:
+    """A mask that the kernel stated replaces ours; context registers have none and stay free."""
+    if register.writable is None or register.id not in masks:
+        return register
+    return replace(register, writable=masks[register.id], lowerable=True)
+
+
+@lru_cache(maxsize=1024)
+def _predicted(profile: KernelProfile, cpu: Cpu, features: Features, seen: Seen | None) -> tuple[OtherRegister, ...]:
+    values = dict(seen.registers) if seen is not None else {}
+    ids = listed(profile, features) if seen is None else _carried_over(profile, features, seen)
+    found = []
+    for register in ids:
+        token, (mask, bits) = era(register, profile, cpu, features), partial_value(register, profile, cpu, features)
+        value = bits if mask == WHOLE else None
+        if value is None and seen is not None and register in values and token == era(register, seen.kernel, cpu, features):
+            value = values[register] & ~mask | bits
+        found.append(replace(write_rule(register, profile), value=value, era=token, partial=(mask, bits)))
+    return tuple(found)
+
+
+def _carried_over(profile: KernelProfile, features: Features, seen: Seen) -> tuple[int, ...]:
+    """The predicted list, corrected by how the host differed from the prediction before."""
+    before, had = set(listed(seen.kernel, features)), [register for register, _ in seen.registers if is_other(register)]
+    gone, extra = before - set(had), [register for register in had if register not in before]
+    return (*(register for register in listed(profile, features) if register not in gone), *extra)
+
+
+def restorable(register: OtherRegister, written: int) -> bool | None:
+    """Whether the host takes a value for one of its registers; None where its own value is not known and decides."""
+    if register.writable is None:
+        return True
+    if register.value is None:
+        return None
+    return accepts(
+        register.value,
+        written,
+        writable=register.writable,
+        lowerable=register.lowerable,
+        signed=register.signed,
+        ignored=register.ignored,
+    )
+
+
+def moves(source: OtherRegister, destination: OtherRegister) -> bool | None:
+    """Whether the destination takes what a fresh vCPU of the source reads; None where what is known does not say.
+
+    Bits known on both sides may refute; they prove only if all are known, or if the eras say that the rest is equal.
+    """
+    (source_mask, written), (mask, host) = _known_bits(source), _known_bits(destination)
+    both = source_mask & mask
+    if not accepts(
+        host & both,
+        written & both,
+        writable=destination.writable,
+        lowerable=destination.lowerable,
+        signed=destination.signed,
+        ignored=destination.ignored,
+    ):
+        return False
+    rest_is_equal = bool(source.era) and source.era == destination.era and source_mask | both == mask | both
+    return True if destination.writable is None or both == WHOLE or rest_is_equal else None
+
+
+def _known_bits(register: OtherRegister) -> tuple[int, int]:
+    return register.partial if register.value is None else (WHOLE, register.value)
+
+
+# --- two kernels on the same hardware -----------------------------------------------------------------------------------------------
+
+
+class Difference(Enum):
+    """How a register differs between two kernels on the same hardware, as a guest moves from the first to the second."""
+
+    ADDED = "added"
+    """Only the second kernel lists it."""
+    REMOVED = "removed"
+    """Only the first kernel lists it."""
+    REFUSED = "refused"
+    """The second kernel refuses the value that the first one gives."""
+    UNDECIDED = "undecided"
+    """The values may differ, and the second kernel does not take every value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One register that does not simply carry over from one kernel to another."""
+
+    id: int
+    difference: Difference
+    source: str
+
+    @property
+    def name(self) -> str:
+        """What to call the register."""
+        return name(self.id)
+
+
+def changes(
+    a: KernelProfile, b: KernelProfile, *, midr: int | None = None, revidr: int | None = None, features: Iterable[Feature] = ()
+) -> tuple[Change, ...]:
+    """What becomes of the registers of a guest that was born on `a` and moves to `b`, on the same hardware; by ascending id."""
+    before, after = (
+        {register.id: register for register in others(kernel, midr=midr, revidr=revidr, features=features)} for kernel in (a, b)
+    )
+    found = []
+    for register in sorted(before.keys() | after.keys()):
+        difference = _difference(before.get(register), after.get(register))
+        if difference is not None:
+            found.append(Change(id=register, difference=difference, source=source_of(register)))
+    return tuple(found)
+
+
+def _difference(before: OtherRegister | None, after: OtherRegister | None) -> Difference | None:
+    if before is None:
+        return Difference.ADDED
+    if after is None:
+        return Difference.REMOVED
+    match moves(before, after):
+        case True:
+            return None
+        case False:
+            return Difference.REFUSED
+        case None:
+            return Difference.UNDECIDED
+
+
+@lru_cache(maxsize=512)
+def source_of(register: int) -> str:
+    """Where the facts about a register's family stand."""
+    return next((family.source for family in FAMILIES if register in family.ids), "not modelled")
