@@ -16,7 +16,7 @@ from functools import lru_cache
 from fleetplan.firmware import encodings
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, DEBUG_IDS, EVENT_IDS, by_name
 from fleetplan.firmware.id_fields import WHOLE, accepts
-from fleetplan.firmware.id_rules import Cpu, era, partial_value, write_rule
+from fleetplan.firmware.id_rules import Silicon, era, partial_value, write_rule
 from fleetplan.firmware.kernels import KernelProfile, Listed, Workaround2Era
 from fleetplan.firmware.vcpu import Feature, OtherRegister
 
@@ -228,7 +228,7 @@ def others(
     the CPU has beyond this model stay. Where a value is not known, `era` and `partial` say what it has in common with others.
     """
     wanted = frozenset(features)
-    cpu = Cpu(midr=midr, revidr=revidr)
+    cpu = Silicon(midr=midr, revidr=revidr)
     found = _probed(profile, cpu, wanted, probe) if probe is not None else _predicted(profile, cpu, wanted, seen)
     return tuple(_masked(register, masks) for register in found) if masks else found
 
@@ -239,7 +239,7 @@ def is_other(register: int) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _probed(profile: KernelProfile, cpu: Cpu, features: Features, probe: tuple[tuple[int, int], ...]) -> tuple[OtherRegister, ...]:
+def _probed(profile: KernelProfile, cpu: Silicon, features: Features, probe: tuple[tuple[int, int], ...]) -> tuple[OtherRegister, ...]:
     return tuple(
         replace(write_rule(register, profile), value=value, era=era(register, profile, cpu, features))
         for register, value in probe
@@ -255,7 +255,7 @@ def _masked(register: OtherRegister, masks: Mapping[int, int]) -> OtherRegister:
 
 
 @lru_cache(maxsize=1024)
-def _predicted(profile: KernelProfile, cpu: Cpu, features: Features, seen: Seen | None) -> tuple[OtherRegister, ...]:
+def _predicted(profile: KernelProfile, cpu: Silicon, features: Features, seen: Seen | None) -> tuple[OtherRegister, ...]:
     values = dict(seen.registers) if seen is not None else {}
     ids = listed(profile, features) if seen is None else _carried_over(profile, features, seen)
     found = []

@@ -8,10 +8,11 @@ known to be the same only under kernels that do not differ in these rules.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from fleetplan.firmware.cpus import by_midr
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, by_name
 from fleetplan.firmware.id_fields import WHOLE, fields
 from fleetplan.firmware.kernels import IdRule, KernelProfile, Listed
@@ -146,7 +147,7 @@ def _by_fields(register: int, kernel: KernelProfile) -> OtherRegister:
 # --- what is read -------------------------------------------------------------------------------------------------------------------
 
 
-class Cpu(NamedTuple):
+class Silicon(NamedTuple):
     """What the values of ID registers are assumed to depend on, beside the kernel and the vCPU's features."""
 
     midr: int | None
@@ -154,70 +155,73 @@ class Cpu(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Design:
-    """A CPU design (MIDR_EL1 without variant and revision) whose registers were read under kernels from 5.10 to 7.3.
+class Hidden:
+    """Fields of a register that the hardware has and that some kernels make 0."""
 
-    `debug` is ID_AA64DFR0_EL1 without DebugVer and PMUVer, which are `debug_version` and `pmu_version` in hardware; `perf_mon` is
-    ID_DFR0_EL1.PerfMon. `shines_through` are fields that kernels of 5.10 do not hide and that depend on the platform. `moving` are
-    further registers that some kernel changed.
+    register: int
+    mask: int
+    hardware: int
+    by: Callable[[KernelProfile], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Design:
+    """A CPU design (MIDR_EL1 without variant and revision) whose registers were read under several kernels.
+
+    `debug` is ID_AA64DFR0_EL1 without DebugVer and PMUVer, which are `debug_version` and `pmu_version` in hardware. `csv3`: the
+    hardware says that Meltdown does not concern it; else kernels from 5.11 say so. `hidden` are fields that later kernels hide, and
+    `settled_in_5_11` registers that kernels up to 5.10 show with more of the hardware (and of the platform) than later ones.
     """
 
     model: int
     debug: int
     debug_version: int
     pmu_version: int
-    perf_mon: int
     source: str
-    shines_through: int = 0
     csv3: bool = True
-    moving: frozenset[int] = frozenset()
+    hidden: tuple[Hidden, ...] = ()
+    settled_in_5_11: frozenset[int] = frozenset()
 
 
-_V1_MOVING = frozenset(map(by_name, ("ID_MMFR4_EL1", "ID_AA64PFR0_EL1", "ID_AA64MMFR2_EL1")))
+_V1_HIDDEN = (
+    Hidden(register=PFR0, mask=fields(40), hardware=1 << 40, by=lambda kernel: kernel.mpam_hidden),
+    Hidden(register=by_name("ID_AA64MMFR2_EL1"), mask=fields(24), hardware=2 << 24, by=lambda kernel: kernel.nv_hidden),
+)
+_V1_SETTLED = frozenset({DFR0, PFR0, by_name("ID_MMFR4_EL1"), by_name("ID_AA64MMFR2_EL1")})
 DESIGNS: tuple[Design, ...] = (
+    Design(model=0x410FD070, debug=0x10305000, debug_version=6, pmu_version=1, csv3=False, source=f"{SEEN}: Cortex-A57"),
+    Design(model=0x410FD080, debug=0x10305000, debug_version=6, pmu_version=1, csv3=False, source=f"{SEEN}: Cortex-A72"),
     Design(
-        model=0x410FD070,
+        model=0x410FD0B0,
         debug=0x10305000,
-        debug_version=6,
-        pmu_version=1,
-        perf_mon=3,
-        csv3=False,
-        source=f"{SEEN}: Cortex-A57",
-    ),
-    Design(
-        model=0x410FD080,
-        debug=0x10305000,
-        debug_version=6,
-        pmu_version=1,
-        perf_mon=3,
-        csv3=False,
-        source=f"{SEEN}: Cortex-A72",
+        debug_version=8,
+        pmu_version=4,
+        settled_in_5_11=frozenset({DFR0, PFR0}),
+        source="Cortex-A76 manual, B2.4 (as in QEMU target/arm/tcg/cpu64.c): the fields of Neoverse N1, which is built on it",
     ),
     Design(
         model=0x410FD0C0,
         debug=0x10305000,
         debug_version=8,
         pmu_version=4,
-        perf_mon=4,
-        shines_through=fields(32),
+        settled_in_5_11=frozenset({DFR0}),
         source=f"{SEEN}; {FIRECRACKER}: Neoverse N1",
     ),
     Design(
         model=0x410FD400,
         debug=0xF010305000,
         debug_version=9,
-        pmu_version=4,
-        perf_mon=4,
-        shines_through=fields(32, 40),
-        moving=_V1_MOVING,
-        source=f"{FIRECRACKER}: Neoverse V1",
+        pmu_version=5,
+        hidden=_V1_HIDDEN,
+        settled_in_5_11=_V1_SETTLED,
+        source=f"{FIRECRACKER}: Neoverse V1; PMUVer from its manual, 3.2.4 (as in QEMU target/arm/tcg/cpu64.c)",
     ),
 )
 _BY_MODEL = {design.model: design for design in DESIGNS}
 _MODEL = 0xFF0FFFF0
 
 
-def _design(cpu: Cpu) -> Design | None:
+def _design(cpu: Silicon) -> Design | None:
     return None if cpu.midr is None else _BY_MODEL.get(cpu.midr & _MODEL)
 
 
@@ -228,7 +232,7 @@ NOTHING: Partial = (0, 0)
 
 
 @lru_cache(maxsize=65536)
-def partial_value(register: int, kernel: KernelProfile, cpu: Cpu, features: Features) -> Partial:
+def partial_value(register: int, kernel: KernelProfile, cpu: Silicon, features: Features) -> Partial:
     """What is known of the value on a fresh vCPU from the CPU alone; all of it where the mask is whole."""
     if register in IMPLEMENTATION:
         value = {by_name("MIDR_EL1"): cpu.midr, by_name("REVIDR_EL1"): cpu.revidr}.get(register)
@@ -239,29 +243,40 @@ def partial_value(register: int, kernel: KernelProfile, cpu: Cpu, features: Feat
     if register == DFR0:
         return _debug_features(design, kernel, features)
     if register == DFR0_32:
-        return (fields(24), design.perf_mon << 24 if _has_pmu(kernel, features) else 0)
-    if register == PFR0 and not design.csv3:
-        # Older kernels show the hardware's 0, later ones 1 where Meltdown does not concern the CPU.
-        return (CSV3, 0 if kernel.pmu_always_listed else 1 << 60)
+        pmu = _pmu_version(design, kernel, features)
+        return (fields(24), (3 if pmu == 1 else pmu) << 24)
     if register in CCSIDR_IDS and kernel.ccsidr_normalised:
         return (WHOLE, 2)  # one way, one set, lines of 64 bytes
-    return NOTHING
+    return _by_hiding(register, design, kernel)
 
 
-def _has_pmu(kernel: KernelProfile, features: Features) -> bool:
-    return kernel.pmu_always_listed or "pmu_v3" in features
+def _pmu_version(design: Design, kernel: KernelProfile, features: Features) -> int:
+    """PMUVer: shown up to v8.1 (4) without asking for a PMU in 5.10, later only with one."""
+    if kernel.pmu_always_listed:
+        return min(4, design.pmu_version)
+    return design.pmu_version if "pmu_v3" in features else 0
 
 
 def _debug_features(design: Design, kernel: KernelProfile, features: Features) -> Partial:
-    """ID_AA64DFR0_EL1: DebugVer up to 6 (v8.0) from 5.12 and up to 10 (v8.8) from 6.7; PMUVer only with a PMU from 5.11."""
+    """ID_AA64DFR0_EL1: DebugVer up to 6 (v8.0) from 5.12 and up to 10 (v8.8) from 6.7. In 5.10 profiling and trace show through."""
     limit = 15 if kernel.pmu_always_listed else 10 if kernel.id_rule is IdRule.FIELDS else 6
-    pmu = design.pmu_version << 8 if _has_pmu(kernel, features) else 0
-    known = WHOLE & ~design.shines_through if kernel.pmu_always_listed else WHOLE
-    return (known, (design.debug | pmu | min(limit, design.debug_version)) & known)
+    known = WHOLE & ~fields(32, 40) if kernel.pmu_always_listed else WHOLE
+    value = design.debug | _pmu_version(design, kernel, features) << 8 | min(limit, design.debug_version)
+    return (known, value & known)
+
+
+def _by_hiding(register: int, design: Design, kernel: KernelProfile) -> Partial:
+    mask, bits = NOTHING
+    for row in design.hidden:
+        if row.register == register:
+            mask, bits = mask | row.mask, bits | (0 if row.by(kernel) else row.hardware)
+    if register == PFR0 and not design.csv3:
+        mask, bits = mask | CSV3, bits | (0 if kernel.pmu_always_listed else 1 << 60)
+    return (mask, bits)
 
 
 @lru_cache(maxsize=65536)
-def era(register: int, kernel: KernelProfile, cpu: Cpu, features: Features) -> str:
+def era(register: int, kernel: KernelProfile, cpu: Silicon, features: Features) -> str:
     """A token such that a register with the same token on another host has the same value; empty where nothing can be said."""
     if cpu.midr is None:
         return ""
@@ -270,18 +285,24 @@ def era(register: int, kernel: KernelProfile, cpu: Cpu, features: Features) -> s
     elif register in IMPLEMENTATION:
         step = ""
     elif register in _ID_REGISTERS:
-        step = _step(register, kernel, _design(cpu))
+        step = _step(register, kernel, cpu)
     else:
         return ""
     return f"{cpu.midr:x}/{cpu.revidr or 0:x} {'+'.join(sorted(features))} {step}"
 
 
-def _step(register: int, kernel: KernelProfile, design: Design | None) -> str:
+def _step(register: int, kernel: KernelProfile, cpu: Silicon) -> str:
     """The part of the token that kernels change."""
-    if design is None:
-        return _every_step(kernel)
-    shines_through = register == DFR0 and bool(design.shines_through)
-    return _every_step(kernel) if shines_through or register in design.moving else "any"
+    design = _design(cpu)
+    if design is not None:
+        return "up to 5.10" if kernel.pmu_always_listed and register in design.settled_in_5_11 else "any"
+    return _every_step(kernel) if cpu.midr is not None and by_midr(cpu.midr) is not None else _fingerprint(kernel)
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(kernel: KernelProfile) -> str:
+    """Everything about a kernel: of a CPU that is in no table, not even features are known."""
+    return repr(replace(kernel, loop_cpus=frozenset()))
 
 
 def _every_step(kernel: KernelProfile) -> str:

@@ -22,7 +22,7 @@ from fleetplan.firmware.platforms import (
     Store,
     Switches,
     bhb_state,
-    read,
+    read_second,
     spectre_v2_state,
     spectre_v2_texts,
     ssb_state,
@@ -31,6 +31,8 @@ from fleetplan.firmware.platforms import (
 from fleetplan.firmware.vcpu import Levels
 
 BY_PROBE = "a probe of the host"
+MOST_COMPARED = 1_000
+"""Where next to nothing is known, no single fact is worth looking for: a probe answers at once."""
 BY_TARGET_PROBE = "a probe of a host of this kind on that kernel"
 
 OTHER_SWITCHES = tuple(
@@ -166,9 +168,12 @@ def _outcomes(
     for cpu, words in product(cpus, switches):
         branch = _branch_halves(cpu, replace(words, ssbd="kernel"), read_on, profile)
         store = _store_halves(cpu, Switches(mitigations_off=words.mitigations_off, ssbd=words.ssbd), read_on, profile)
-        for (v2_text, (v2, bhb), (v2_then, bhb_then)), (ssb_text, (ssb, ssbs), (ssb_then, _)) in product(branch, store):
-            before = Levels(spectre_v2=v2, ssb=ssb, bhb=bhb, ssbs=bool(ssbs))
-            if _agrees(facts, (v2_text, ssb_text), before, read_on):
+        agreeing = [half for half in store if _agrees_on_store(facts, half, read_on)]
+        for v2_text, (v2, bhb), (v2_then, bhb_then) in branch:
+            if not _agrees_on_branch(facts, v2_text, v2, bhb):
+                continue
+            for ssb_text, (ssb, ssbs), (ssb_then, _) in agreeing:
+                before = Levels(spectre_v2=v2, ssb=ssb, bhb=bhb, ssbs=bool(ssbs))
                 after = Levels(spectre_v2=v2_then, ssb=ssb_then, bhb=bhb_then, ssbs=bool(ssbs))
                 yield _Outcome(cpu.model, words, (v2_text, ssb_text), before, after)
 
@@ -194,15 +199,22 @@ def _store_halves(cpu: Cpu, words: Switches, read_on: KernelProfile, profile: Ke
     return tuple(found)
 
 
-def _agrees(facts: LevelFacts, texts: tuple[str, str], before: Levels, read_on: KernelProfile) -> bool:
-    """Whether a platform would have given the evidence."""
-    if facts.ssbs is not None and facts.ssbs != before.ssbs:
+def _says(stated: int | str | None, would: int | str) -> bool:
+    return stated is None or (stated.strip() if isinstance(stated, str) else stated) == would
+
+
+def _agrees_on_branch(facts: LevelFacts, text: str, v2: int, bhb: int) -> bool:
+    """Whether half a platform would have given the evidence on v2 and BHB; WORKAROUND_1 and _3 read the levels themselves (2.3)."""
+    first, _, third = facts.workarounds
+    return _says(facts.spectre_v2, text) and _says(first, v2) and _says(third, bhb)
+
+
+def _agrees_on_store(facts: LevelFacts, half: _Half, read_on: KernelProfile) -> bool:
+    """Whether half a platform would have given the evidence on v4."""
+    text, (ssb, ssbs), _ = half
+    if facts.ssbs is not None and facts.ssbs != bool(ssbs):
         return False
-    shown = zip((facts.spectre_v2, facts.spec_store_bypass), texts, strict=True)
-    answered = zip(facts.workarounds, read(before, read_on), strict=True)
-    return all(stated is None or stated.strip() == text for stated, text in shown) and all(
-        stated is None or stated == value for stated, value in answered
-    )
+    return _says(facts.spec_store_bypass, text) and _says(facts.workarounds[1], read_second(ssb, bool(ssbs), read_on))
 
 
 # --- what would decide --------------------------------------------------------------------------------------------------------------
@@ -243,6 +255,8 @@ def _decided_by(facts: LevelFacts, outcomes: tuple[_Outcome, ...]) -> str:
     open_facts = {name: key for name, is_open, key in _DECIDING if is_open(facts)}
     # The eBPF text hides what is behind it, but shows only where an administrator let users load programs.
     outcomes = tuple(o for o in outcomes if o.texts[0] != EBPF) or outcomes
+    if len(outcomes) > MOST_COMPARED:
+        return BY_PROBE
     for names in chain.from_iterable(combinations(open_facts, size) for size in (1, 2, 3)):
         if _decides(outcomes, tuple(tuple(open_facts[name](o) for name in names) for o in outcomes)):
             return " and ".join(names)

@@ -227,10 +227,13 @@ def sysfs(platform: Platform, profile: KernelProfile, switches: Switches) -> Tex
     )
 
 
+def read_second(ssb: int, ssbs: bool, profile: KernelProfile) -> int:
+    """WORKAROUND_2 as GET_ONE_REG reads it on a fresh vCPU (2.4)."""
+    if profile.workaround_2 is Workaround2Era.FLAG:
+        return ssb | 0x10 if ssb == SSB_DYNAMIC else ssb
+    return 3 if ssb == SSB_UNAFFECTED or (ssb == SSB_DYNAMIC and not ssbs) else 0
+
+
 def read(now: Levels, profile: KernelProfile) -> tuple[int, int, int]:
     """WORKAROUND_1, _2, _3 as GET_ONE_REG reads them on a fresh vCPU (2.3, 2.4)."""
-    if profile.workaround_2 is Workaround2Era.FLAG:
-        second = now.ssb | 0x10 if now.ssb == SSB_DYNAMIC else now.ssb
-    else:
-        second = 3 if now.ssb == SSB_UNAFFECTED or (now.ssb == SSB_DYNAMIC and not now.ssbs) else 0
-    return (now.spectre_v2, second, now.bhb)
+    return (now.spectre_v2, read_second(now.ssb, now.ssbs, profile), now.bhb)
