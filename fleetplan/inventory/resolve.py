@@ -1,0 +1,240 @@
+"""From raw records to a fleet: facts under what people wrote, `like`, defaults, and names that must exist."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from fleetplan.findings import inventory_rules as rules
+from fleetplan.findings.finding import Severity
+from fleetplan.fleet.model import (
+    Birth,
+    Fleet,
+    Group,
+    GroupName,
+    Guest,
+    GuestName,
+    Host,
+    HostFacts,
+    HostName,
+    Override,
+    Release,
+    ReleaseFacts,
+    Workarounds,
+)
+from fleetplan.fleet.policy import DEFAULT_MAX_UNAVAILABLE, Policy, Waiver
+from fleetplan.fleet.source import Location
+from fleetplan.inventory import schema
+from fleetplan.inventory.draft import Draft, Raw
+
+ERRORS = frozenset(row.id for row in rules.INVENTORY_RULES if row.severity is Severity.ERROR)
+HOST_RENAMED = {"memory": "memory_mib", "bandwidth": "bandwidth_mib_s", "reboot": "reboot_s"}
+GUEST_RENAMED = {"memory": "memory_mib", "migrate": "migratable", "restart": "restartable", "dirty_rate": "dirty_rate_mib_s"}
+WILDCARDS = frozenset("*?[")
+
+
+def resolve(draft: Draft, at: Location) -> Fleet | None:
+    """The fleet, or None if anything is wrong; what is, has been reported to the draft. O(n log n)."""
+    overrides = (*_override(draft, draft.hosts, draft.host_facts, "host"), *_override(draft, draft.guests, draft.guest_facts, "guest"))
+    hosts = _family(draft, draft.hosts, draft.host_facts, "host", schema.HOST)
+    guests = _family(draft, draft.guests, draft.guest_facts, "guest", schema.GUEST)
+    _sections(draft, at)
+    _references(draft, guests, hosts)
+    if any(finding.rule in ERRORS for finding in draft.findings):
+        return None
+    return _fleet(draft, hosts, guests, overrides, at)
+
+
+def _override(draft: Draft, written: Mapping[str, Raw], facts: Mapping[str, Raw], noun: str) -> list[Override]:
+    """Keys that people wrote over a fact that says something else."""
+    found = []
+    for name in sorted(written.keys() & facts.keys()):
+        raw, fact = written[name], facts[name]
+        for key in sorted(raw.values.keys() & fact.values.keys()):
+            if raw.values[key] != fact.values[key]:
+                found.append(Override(subject=name, key=key, at=raw.at, fact_at=fact.at))
+                draft.report(rules.OVERRIDE, name, raw.at, key=key, what=f"{noun} `{name}`", first=str(fact.at))
+    return found
+
+
+def _family(
+    draft: Draft, written: Mapping[str, Raw], facts: Mapping[str, Raw], noun: str, kind: schema.Kind
+) -> dict[str, tuple[Raw, dict[str, Any]]]:
+    """Every host (or guest) by name, in order, with all its keys: its own, its facts', those of what it is like, the defaults."""
+    every = sorted(written.keys() | facts.keys())
+    own = {name: _own(written.get(name), facts.get(name)) for name in every}
+    defaults = draft.sections["defaults"].values.get(noun, {}) if "defaults" in draft.sections else {}
+    done: dict[str, dict[str, Any]] = {}
+    for name in every:
+        if name not in done:
+            _follow(draft, own, done, name, noun)
+    whole = {name: (own[name], {**defaults, **done[name]} if defaults else done[name]) for name in every}
+    for name, (raw, values) in whole.items():
+        if raw.sound and not _unlike(own, name):
+            for key in kind:
+                if kind[key].required and key not in values:
+                    draft.report(rules.MISSING_KEY, name, raw.at, what=f"{noun} `{name}`", key=key)
+    return whole
+
+
+def _unlike(own: Mapping[str, Raw], name: str) -> bool:
+    """Whether the record is like something that does not exist or is not sound: its missing keys are then not its own fault."""
+    seen = set()
+    while name not in seen:
+        seen.add(name)
+        if name not in own or not own[name].sound:
+            return True
+        base = own[name].values.get("like")
+        if base is None:
+            return False
+        name = base
+    return True
+
+
+def _own(raw: Raw | None, fact: Raw | None) -> Raw:
+    if raw is None or fact is None:
+        only = raw or fact
+        assert only is not None  # noqa: S101 - the name came from one of the two
+        return only
+    return Raw({**fact.values, **raw.values}, raw.at, {**fact.refers, **raw.refers}, raw.sound and fact.sound)
+
+
+def _follow(draft: Draft, own: Mapping[str, Raw], done: dict[str, dict[str, Any]], name: str, noun: str) -> None:
+    """Fill `done` for a record and all that it is like, the farthest first."""
+    chain = [name]
+    while True:
+        raw = own[chain[-1]]
+        base = raw.values.get("like")
+        if base is None or base in done:
+            break
+        if base not in own:
+            _dangling(draft, raw.refers["like"], f"`like` of {noun} `{chain[-1]}`", noun, base, own)
+            break
+        if base in chain:
+            circle = " is like ".join(f"`{link}`" for link in [*chain[chain.index(base) :], base])
+            draft.report(rules.LIKE_CYCLE, base, raw.refers["like"], what=f"{noun} `{base}`", chain=circle)
+            break
+        chain.append(base)
+    values: dict[str, Any] = done.get(own[chain[-1]].values.get("like", ""), {})
+    for link in reversed(chain):
+        mine = own[link].values
+        values = {**values, **mine} if values else mine
+        done[link] = values
+
+
+def _dangling(draft: Draft, at: Location, what: str, kind: str, name: str, known: Collection[str]) -> None:
+    close = get_close_matches(name, known, n=1)
+    facts = {"suggestion": close[0]} if close else {}
+    draft.report(rules.DANGLING, name, at, what=what, kind=kind, name=name[:80], **facts)
+
+
+def _sections(draft: Draft, at: Location) -> None:
+    """What an inventory must have, and what waivers must name."""
+    if not any(finding.rule in UNREAD for finding in draft.findings):
+        for name in ("fleetplan", "target", "hosts"):
+            if name not in draft.seen and not (name == "hosts" and draft.host_facts):
+                draft.report(rules.MISSING_KEY, name, at, what="the inventory", key=name)
+    for waiver in draft.waivers:
+        if waiver.sound and ("rule" in waiver.values) == ("register" in waiver.values):
+            draft.report(rules.MISSING_KEY, "waivers", waiver.at, what="the waiver", key="rule` or `register")
+
+
+UNREAD = frozenset(row.id for row in (rules.UNREADABLE, rules.EMPTY, rules.NOT_TEXT, rules.SYNTAX, rules.NO_INVENTORY))
+"""Where part of the input could not be read at all, what seems to be missing may stand there."""
+
+
+def _references(
+    draft: Draft, guests: Mapping[str, tuple[Raw, dict[str, Any]]], hosts: Mapping[str, tuple[Raw, dict[str, Any]]]
+) -> None:
+    """Every name in a guest that must be the name of something; each reported where it was written."""
+    for name, (raw, _) in guests.items():
+        for key, at in raw.refers.items():
+            value = raw.values.get(key)
+            if value is None or key == "like":
+                continue
+            what = f"`{key}` of guest `{name}`"
+            if key == "on" and value not in hosts:
+                _dangling(draft, at, what, "host", value, hosts)
+            elif key == "group" and value not in draft.groups:
+                _dangling(draft, at, what, "group", value, draft.groups)
+            elif key in {"allow", "deny"}:
+                for pattern in value:
+                    if pattern not in hosts and not WILDCARDS & set(pattern):
+                        _dangling(draft, at, what, "host", pattern, hosts)
+
+
+def _renamed(values: Mapping[str, Any], names: Mapping[str, str], left_out: Collection[str]) -> dict[str, Any]:
+    return {names.get(key, key): value for key, value in values.items() if key not in left_out}
+
+
+def facts_of(values: Mapping[str, Any], shared: dict[tuple[Any, ...], HostFacts]) -> HostFacts:
+    """The facts among a host's keys; equal ones are one object (hosts by the thousand are alike)."""
+    given = {key: values[key] for key in schema.HOST_FACTS if key in values}
+    if "workarounds" in given:
+        given["workarounds"] = Workarounds(**given["workarounds"])
+    token = tuple((key, tuple(value.items()) if isinstance(value, dict) else value) for key, value in given.items())
+    if token not in shared:
+        shared[token] = HostFacts(**given)
+    return shared[token]
+
+
+def _host(name: str, raw: Raw, values: Mapping[str, Any], shared: dict[tuple[Any, ...], HostFacts]) -> Host:
+    rest = _renamed(values, HOST_RENAMED, {"like", "kernel", "vmm", *schema.HOST_FACTS})
+    release = Release(values["kernel"], values["vmm"])
+    return Host(name=HostName(name), release=release, facts=facts_of(values, shared), at=raw.at, **rest)
+
+
+def _guest(name: str, raw: Raw, values: Mapping[str, Any]) -> Guest:
+    rest = _renamed(values, GUEST_RENAMED, {"like"})
+    if "born" in rest:
+        rest["born"] = Birth(**rest["born"])
+    return Guest(name=GuestName(name), at=raw.at, **rest)
+
+
+def _policy(draft: Draft, at: Location) -> Policy:
+    raw = draft.sections.get("policy")
+    if raw is None:
+        return Policy(at=at)
+    values = dict(raw.values)
+    overcommit = values.pop("overcommit", {})
+    renamed: dict[str, Any] = {
+        {"reserve": "reserve_per_mille", "unknown": "accept_unknown", "psci_change": "forbid_psci_change"}.get(key, key): value
+        for key, value in values.items()
+    }
+    renamed.setdefault("max_unavailable", DEFAULT_MAX_UNAVAILABLE)
+    return Policy(
+        overcommit_vcpus_per_mille=overcommit.get("vcpus", 1000),
+        overcommit_memory_per_mille=overcommit.get("memory", 1000),
+        at=raw.at,
+        **renamed,
+    )
+
+
+def _fleet(
+    draft: Draft,
+    hosts: Mapping[str, tuple[Raw, dict[str, Any]]],
+    guests: Mapping[str, tuple[Raw, dict[str, Any]]],
+    overrides: tuple[Override, ...],
+    at: Location,
+) -> Fleet:
+    shared: dict[tuple[Any, ...], HostFacts] = {}
+    groups = {
+        GroupName(name): Group(name=GroupName(name), apart=raw.values.get("apart"), at=raw.at)
+        for name, raw in sorted(draft.groups.items())
+    }
+    releases = tuple(
+        ReleaseFacts(release=Release(raw.values["kernel"], raw.values["vmm"]), facts=facts_of(raw.values, shared), at=raw.at)
+        for raw in draft.releases
+    )
+    return Fleet(
+        target=Release(**draft.sections["target"].values),
+        hosts=tuple(_host(name, raw, values, shared) for name, (raw, values) in hosts.items()),
+        guests=tuple(_guest(name, raw, values) for name, (raw, values) in guests.items()),
+        groups=groups,
+        policy=_policy(draft, at),
+        waivers=tuple(Waiver(**raw.values, at=raw.at) for raw in draft.waivers),
+        releases=releases,
+        overrides=overrides,
+        at=at,
+    )
