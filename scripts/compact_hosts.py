@@ -2,9 +2,10 @@
 
     python scripts/compact_hosts.py OBSERVED
 
-OBSERVED is the folder with `vcpu/` and `restore-pairs.json`. Writes `tests/data/hosts.json` (facts, workaround levels, the registers
-that are neither core, SVE nor firmware, in list order) and `tests/data/restores.json` (which of those a restore refused). Values of
-timers and counters vary from run to run and are left out.
+OBSERVED is the folder with `vcpu/`, `restore-pairs.json` and `firecracker/`. Writes `tests/data/hosts.json` (facts, workaround levels,
+the registers that are neither core, SVE nor firmware, in list order), `tests/data/restores.json` (which of those a restore refused) and
+`tests/data/metal.json` (ID and cache registers of hosts without emulation). Values of timers and counters vary from run to run and are
+left out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
-CORE, FIRMWARE, SVE, BITMAPS = 0x0010, 0x0014, 0x0015, 0x0016
+CORE, DEMUX, SYSREG, FIRMWARE, SVE, BITMAPS = 0x0010, 0x0011, 0x0013, 0x0014, 0x0015, 0x0016
 WORKAROUNDS = ("SMCCC_ARCH_WORKAROUND_1", "SMCCC_ARCH_WORKAROUND_2", "SMCCC_ARCH_WORKAROUND_3")
 TIMERS = {0x603000000013DF01, 0x603000000013DF02, 0x603000000013DF11, 0x603000000013DF12, 0x603000000013DF19, 0x603000000013DF1A}
 
@@ -90,6 +91,23 @@ def convert_restores(observed: Path, places: dict[str, int]) -> dict[str, Any]:
     return {"observed_pairs": len(raw["pairs"]), "refused": outcomes.rows, "pairs": [list(pair) for pair in pairs]}
 
 
+def is_constant(register: int) -> bool:
+    """Whether an id names an ID or cache register, which no guest changes."""
+    is_id = register >> 16 & 0xFFF == SYSREG and register >> 14 & 3 == 3 and register >> 7 & 0xF == 0
+    return is_id or register >> 16 & 0xFFF == DEMUX
+
+
+def convert_metal(observed: Path) -> list[dict[str, Any]]:
+    """Dumps of real hosts, made by Firecracker: only what does not depend on that VMM's own settings."""
+    hosts = []
+    for file in sorted((observed / "firecracker").glob("fingerprint_ARM_*.json")):
+        raw = json.loads(file.read_text())
+        dump = {int(row["addr"], 16): int(row["bitmap"], 0) for row in raw["guest_cpu_config"]["reg_modifiers"]}
+        values = {f"{register:x}": f"{value:x}" for register, value in sorted(dump.items()) if is_constant(register)}
+        hosts.append({"file": file.name, "kernel": raw["kernel_version"], "values": values})
+    return hosts
+
+
 def write(name: str, content: object) -> None:
     """One line of JSON, and its size for the person who runs this."""
     path = DATA / name
@@ -104,6 +122,7 @@ def main() -> None:
     hosts, places = convert_hosts(observed)
     write("hosts.json", hosts)
     write("restores.json", convert_restores(observed, places))
+    write("metal.json", convert_metal(observed))
 
 
 if __name__ == "__main__":

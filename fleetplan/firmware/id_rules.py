@@ -96,7 +96,7 @@ ROWS: tuple[Fields, ...] = (
         register="CTR_EL0",
         writable=0,
         more=lambda kernel: fields(0, 16) | 3 << 28 if kernel.ctr_writable else 0,
-        source=f"{SYS_REGS}: IminLine, DminLine, IDC, DIC; {SEEN}",
+        source=f"{SYS_REGS}: IminLine, DminLine, IDC, DIC (bits, here compared as one field); {SEEN}",
     ),
 )
 CSV2, CSV3 = fields(56), fields(60)

@@ -97,3 +97,10 @@ def restores() -> dict[str, Any]:
     """Which other registers of one observed host another refused (`scripts/compact_hosts.py`)."""
     content: dict[str, Any] = json.loads((DATA / "restores.json").read_text())
     return content
+
+
+@pytest.fixture(scope="session")
+def metal() -> list[dict[str, Any]]:
+    """ID and cache registers of real Neoverse N1 and V1 hosts (`scripts/compact_hosts.py`)."""
+    content: list[dict[str, Any]] = json.loads((DATA / "metal.json").read_text())
+    return content

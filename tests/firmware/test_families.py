@@ -169,6 +169,58 @@ def test_a_probe_from_before_an_upgrade_predicts_what_the_upgraded_host_reads(
     assert told > 10_000
 
 
+# --- real hosts ---------------------------------------------------------------------------------------------------------------------
+
+
+def metal_probe(host: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+    return tuple((int(register, 16), int(value, 16)) for register, value in host["values"].items())
+
+
+def metal_kernel(host: dict[str, Any], kernels: Kernels) -> KernelProfile:
+    era = host["kernel"].rsplit(".", 3)[0]
+    return next(kernels[known] for known in kernels if era.startswith(known.rsplit(".", 1)[0] + "."))
+
+
+def test_values_that_are_known_are_those_of_real_hosts(metal: list[dict[str, Any]], observed_kernels: Kernels) -> None:
+    for host in metal:
+        probe = dict(metal_probe(host))
+        midr, revidr = probe[by_name("MIDR_EL1")], probe[by_name("REVIDR_EL1")]
+        for register in others(metal_kernel(host, observed_kernels), midr=midr, revidr=revidr):
+            mask, known = (WHOLE, register.value) if register.value is not None else register.partial
+            if register.id in probe:
+                assert probe[register.id] & mask == known, (host["file"], name(register.id))
+
+
+def test_equal_eras_mean_equal_values_on_real_hosts(metal: list[dict[str, Any]], observed_kernels: Kernels) -> None:
+    """CLIDR_EL1 is left out: Firecracker writes its own."""
+    seen: dict[tuple[int, str], tuple[int, str]] = {}
+    for host in metal:
+        probe = dict(metal_probe(host))
+        midr, revidr = probe[by_name("MIDR_EL1")], probe[by_name("REVIDR_EL1")]
+        for register in others(metal_kernel(host, observed_kernels), midr=midr, revidr=revidr):
+            if register.id in probe and register.era and register.value is None and name(register.id) != "CLIDR_EL1":
+                rest = probe[register.id] & ~register.partial[0] & WHOLE
+                first = seen.setdefault((register.id, register.era), (rest, host["file"]))
+                assert first[0] == rest, (name(register.id), host["file"], first[1])
+
+
+@pytest.mark.parametrize("cpu", ["N1", "V1"])
+def test_id_registers_of_real_hosts_go_from_6_1_to_6_18_and_not_back(
+    metal: list[dict[str, Any]], observed_kernels: Kernels, cpu: str
+) -> None:
+    hosts = {host["file"].rsplit("_", 1)[1]: host for host in metal if f"_{cpu}_" in host["file"]}
+    old, new = hosts["6.1host.json"], hosts["6.18host.json"]
+
+    def refused(source: dict[str, Any], destination: dict[str, Any]) -> set[str]:
+        kernel, probe = metal_kernel(destination, observed_kernels), metal_probe(destination)
+        written = dict(metal_probe(source))
+        offered = others(kernel, midr=None, revidr=None, probe=probe)
+        return {name(register.id) for register in offered if restorable(register, written[register.id]) is False}
+
+    assert refused(old, {**new, "values": {k: v for k, v in new["values"].items() if k in old["values"]}}) == set()
+    assert {"ID_AA64DFR0_EL1", "CCSIDR_EL1[0]", "CLIDR_EL1"} <= refused(new, old)
+
+
 # --- laws ---------------------------------------------------------------------------------------------------------------------------
 
 values = st.integers(0, WHOLE)
@@ -277,6 +329,32 @@ def test_masks_that_a_kernel_stated_replace_ours(observed_kernels: Kernels) -> N
     assert restorable(masked, 0x0110) is False
     assert restorable(masked, 0x1100) is True
     assert restorable(masked, 0x1120) is False
+
+
+@pytest.mark.parametrize(
+    ("register", "host", "written", "taken"),
+    [
+        ("ID_AA64PFR0_EL1", 0x1100000011110112, 0x1000000011110112, True),  # CSV2 down
+        ("ID_AA64PFR0_EL1", 0x1100000011110112, 0x1100000001110112, False),  # RAS is not writable
+        ("ID_AA64PFR0_EL1", 0x1100000111110112, 0x1100000011110112, False),  # SVE is the vCPU's feature
+        ("ID_AA64DFR0_EL1", 0x10305008, 0x10305006, True),
+        ("ID_AA64DFR0_EL1", 0x10305008, 0x10304008, False),  # BRPs
+        ("ID_AA64DFR0_EL1", 0xF010305009, 0x0010305009, False),  # DoubleLock: 0 is more than 0xf
+        ("ID_AA64DFR0_EL1", 0x0010305009, 0xF010305009, True),
+        ("ID_AA64MMFR0_EL1", 0x00101125, 0xF0101125, True),  # TGRAN4: 0xf is not there
+        ("ID_AA64MMFR0_EL1", 0xF0101125, 0x00101125, False),
+        ("ID_AA64MMFR1_EL1", 0x10212122, 0x10202122, True),  # LO
+        ("ID_AA64MMFR1_EL1", 0x10212122, 0x10212112, False),  # VMIDBits
+        ("ID_AA64DFR1_EL1", 0x1, 0x0, False),
+        ("CTR_EL0", 0x9444C004, 0x8444C004, True),
+        ("CTR_EL0", 0x9444C004, 0x9444C003, True),
+        ("CTR_EL0", 0x9444C004, 0x9444C005, False),
+    ],
+)
+def test_writable_fields_of_a_new_kernel(observed_kernels: Kernels, register: str, host: int, written: int, taken: bool) -> None:
+    (found,) = others(observed_kernels["6.18.15"], midr=None, revidr=None, probe=((by_name(register), host),))
+
+    assert restorable(found, written) is taken
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,40 @@ def test_texts_before_5_10_are_as_ambiguous_as_the_reference_says(observed_kerne
     assert {w2 for _, w2, _ in readings(LevelFacts(spec_store_bypass=text), kernel, kernel)} == second
 
 
+@pytest.mark.parametrize(
+    ("text", "levels_1_and_3"),
+    [
+        ("Not affected", {(2, 2)}),
+        ("Mitigation: CSV2, BHB", {(2, 1)}),
+        ("Mitigation: CSV2, but not BHB", {(2, 0)}),
+        ("Mitigation: Branch predictor hardening", {(1, 2)}),
+        ("Mitigation: Branch predictor hardening, BHB", {(1, 1)}),
+        ("Mitigation: Branch predictor hardening, but not BHB", {(1, 0)}),
+        ("Vulnerable: Unprivileged eBPF enabled", {(1, 1), (2, 1)}),
+        ("Vulnerable", {(0, 0), (0, 2)}),
+    ],
+)
+def test_spectre_v2_texts_say_what_the_table_of_the_reference_says(
+    observed_kernels: Kernels, text: str, levels_1_and_3: set[tuple[int, int]]
+) -> None:
+    kernel = observed_kernels["6.12.117"]
+    found = readings(LevelFacts(spectre_v2=text), kernel, kernel)
+
+    assert {(first, third) for first, _, third in found} == levels_1_and_3
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [("Not affected", {3}), ("Mitigation: Speculative Store Bypass disabled via prctl", {0, 3}), ("Vulnerable", {0})],
+)
+def test_spec_store_bypass_texts_say_what_the_table_of_the_reference_says(
+    observed_kernels: Kernels, text: str, second: set[int]
+) -> None:
+    kernel = observed_kernels["6.12.117"]
+
+    assert {w2 for _, w2, _ in readings(LevelFacts(spec_store_bypass=text), kernel, kernel)} == second
+
+
 def test_facts_that_contradict_each_other_leave_more_than_one_answer_or_the_measured_one(observed_kernels: Kernels) -> None:
     kernel = observed_kernels["6.12.117"]
     odd = LevelFacts(cpu="neoverse-n1", cmdline="", spectre_v2="Vulnerable", workarounds=(0, 0, 0))
