@@ -3,9 +3,9 @@
     python scripts/compact_hosts.py OBSERVED
 
 OBSERVED is the folder with `vcpu/`, `restore-pairs.json` and `firecracker/`. Writes `tests/data/hosts.json` (facts, workaround levels,
-the registers that are neither core, SVE nor firmware, in list order), `tests/data/restores.json` (which of those a restore refused) and
-`tests/data/metal.json` (ID and cache registers of hosts without emulation). Values of timers and counters vary from run to run and are
-left out.
+the registers that are neither core, SVE nor firmware, in list order), `tests/data/restores.json` (which of those a restore refused)
+and `tests/data/metal.json` (ID and cache registers of hosts without emulation). Values of timers and counters vary from run to run
+and are left out.
 """
 
 from __future__ import annotations

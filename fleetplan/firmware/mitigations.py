@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from fleetplan.firmware.candidates import Candidate, Candidates
 from fleetplan.firmware.cpus import TABLE, Cpu, by_midr, by_name, parts, unlisted
-from fleetplan.firmware.kernels import KernelProfile
+from fleetplan.firmware.kernels import KernelProfile, Workaround2Era
 from fleetplan.firmware.platforms import (
     EBPF,
+    UNAFFECTED,
+    VULNERABLE,
     Answer,
     Branch,
     Store,
@@ -215,6 +217,36 @@ def _agrees_on_store(facts: LevelFacts, half: _Half, read_on: KernelProfile) -> 
     if facts.ssbs is not None and facts.ssbs != bool(ssbs):
         return False
     return _says(facts.spec_store_bypass, text) and _says(facts.workarounds[1], read_second(ssb, bool(ssbs), read_on))
+
+
+# --- hosts with several CPU designs -------------------------------------------------------------------------------------------------
+
+LAST_CPU = "which CPU of the host came up last"
+
+
+def mixed(designs: Iterable[Candidates[Levels]], profile: KernelProfile) -> Candidates[Levels]:
+    """The levels of a host from those of each of its CPU designs, taken alone on kernel `profile`.
+
+    `The worst over all CPUs` wins (4.1), and BHB is not mitigated where v2 is vulnerable; only the v4 state of 5.3 to 5.9 is the last
+    writer's (4.2), which no fact tells. Raises ValueError without a design.
+    """
+    given = tuple(designs)
+    if not given:
+        msg = "a host has at least one CPU"
+        raise ValueError(msg)
+    options = dict.fromkeys(system for levels in product(*given) for system in _systems(levels, profile))
+    decided_by = next((candidates.decided_by for candidates in given if candidates.decided_by), LAST_CPU)
+    return Candidates(options=tuple(Candidate(value=value) for value in options), decided_by=decided_by if len(options) > 1 else "")
+
+
+def _systems(levels: tuple[Levels, ...], profile: KernelProfile) -> Iterator[Levels]:
+    v2 = min(level.spectre_v2 for level in levels)
+    affected = any(level.bhb != UNAFFECTED for level in levels)
+    bhb = VULNERABLE if affected and v2 == VULNERABLE else min(level.bhb for level in levels)
+    last_writer = profile.workaround_2 is Workaround2Era.FLAG
+    states = dict.fromkeys(level.ssb for level in levels) if last_writer else (min(level.ssb for level in levels),)
+    for ssb in states:
+        yield Levels(spectre_v2=v2, ssb=ssb, bhb=bhb, ssbs=all(level.ssbs for level in levels))
 
 
 # --- what would decide --------------------------------------------------------------------------------------------------------------

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetplan.firmware.candidates import Candidates, certain
 from fleetplan.firmware.cpus import TABLE, by_name, unlisted
 from fleetplan.firmware.kernels import BhbRule, KernelProfile, Workaround2Era
-from fleetplan.firmware.mitigations import BY_PROBE, LevelFacts, assumptions, host_levels
+from fleetplan.firmware.mitigations import BY_PROBE, LAST_CPU, LevelFacts, assumptions, host_levels, mixed
 from fleetplan.firmware.platforms import Answer, Branch, Platform, Store, Switches, levels, read, sysfs
+from fleetplan.firmware.vcpu import Levels
 
 Kernels = dict[str, KernelProfile]
 ANSWERS = (Answer.NONE, Answer.NEEDED, Answer.NOT_HERE)
@@ -299,6 +301,49 @@ def test_the_probe_is_named_where_no_cheaper_fact_decides(observed_kernels: Kern
 
     assert host_levels(facts=facts, read_on=kernel, profile=kernel).decided_by == BY_PROBE
     assert host_levels(facts=replace(facts, ssbs=True), read_on=kernel, profile=kernel).known is not None
+
+
+def alone(cpu: str, kernel: KernelProfile, **facts: str) -> Candidates[Levels]:
+    return host_levels(facts=LevelFacts(cpu=cpu, cmdline="", **facts), read_on=kernel, profile=kernel)
+
+
+def test_the_worst_cpu_of_a_host_wins(observed_kernels: Kernels) -> None:
+    kernel = observed_kernels["6.12.117"]
+    safe, big = alone("cortex-a55", kernel), alone("neoverse-n1", kernel)
+    hopeless = alone("cortex-a57", kernel, spectre_v2="Vulnerable", spec_store_bypass="Vulnerable")
+
+    assert {read(value, kernel) for value in mixed([safe, big], kernel)} == {(2, 3, 1), (2, 0, 1)}, "A55 may have SSBS or not"
+    assert {read(value, kernel) for value in mixed([big, hopeless], kernel)} == {(0, 0, 0)}
+    assert mixed([big], kernel).known == big.known
+
+
+def test_before_5_10_the_last_cpu_decides_on_v4(observed_kernels: Kernels) -> None:
+    kernel = replace(observed_kernels["5.10.223"], workaround_2=Workaround2Era.FLAG)
+    states = [certain(Levels(spectre_v2=2, ssb=ssb, bhb=2, ssbs=False)) for ssb in (1, 2)]
+
+    found = mixed(states, kernel)
+
+    assert {read(value, kernel)[1] for value in found} == {1, 0x12}
+    assert found.decided_by == LAST_CPU
+    assert mixed(states, observed_kernels["5.10.223"]).known is not None
+
+
+@given(st.lists(platforms, min_size=1, max_size=3), command_lines, st.data())
+def test_more_cpus_never_make_a_host_better(
+    observed_kernels: Kernels, parts: list[Platform], cmdline: str, data: st.DataObject
+) -> None:
+    kernel = data.draw(st.sampled_from(list(observed_kernels.values())))
+    each = [levels(part, kernel, Switches.parse(cmdline)) for part in parts]
+
+    system = mixed(map(certain, each), kernel).known
+
+    assert system is not None
+    assert all(system.spectre_v2 <= one.spectre_v2 and system.bhb <= one.bhb and system.ssb <= one.ssb for one in each)
+
+
+def test_a_host_without_a_cpu_is_an_error(observed_kernels: Kernels) -> None:
+    with pytest.raises(ValueError, match="at least one CPU"):
+        mixed([], observed_kernels["6.12.117"])
 
 
 def test_cpus_of_the_tests_are_in_the_table() -> None:
