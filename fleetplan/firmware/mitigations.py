@@ -257,9 +257,7 @@ def _candidates(facts: LevelFacts, outcomes: tuple[_Outcome, ...]) -> Candidates
     if len(options) == 1:
         return Candidates(options=tuple(Candidate(value=value) for value in options))
     return Candidates(
-        options=tuple(
-            Candidate(value=value, assuming=_assuming(facts, (o for o in outcomes if o.after == value))) for value in options
-        ),
+        options=tuple(Candidate(value=value, assuming=_assuming(facts, (o for o in outcomes if o.after == value))) for value in options),
         decided_by=_decided_by(facts, outcomes),
     )
 
