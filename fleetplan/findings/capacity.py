@@ -104,8 +104,7 @@ def _listed(names: list[GuestName]) -> str:
         severity=Severity.WARNING,
         title="Guests on a host that is not there",
         message="host `{host}` is {state}, but {count} guests are said to be on it",
-        help="A host that is down or lost is never drained and counts as unavailable. Its guests keep their place in "
-        "the plan's books.",
+        help="A host that is down or lost is never drained and counts as unavailable. Its guests keep their place in the plan's books.",
         fix="Correct `state`, or say where the guests are now.",
     )
 )

@@ -188,6 +188,10 @@ class VirtualMachine:
             return Answer(errno=Errno.ENOENT)
         return Answer(errno=Errno.EFAULT if value is None else self._set_other(own, self._others[register], value))
 
+    def ssbs(self, vcpu: int) -> bool:
+        """Whether this VM's ID_AA64PFR1_EL1 shows SSBS (the host's own, where nothing was written)."""
+        return self._ssbs(self._vcpu(vcpu))
+
     def _vcpu(self, number: int) -> _Vcpu:
         return self._vcpus.setdefault(number, _Vcpu())
 

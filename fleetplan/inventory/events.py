@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
@@ -20,11 +20,8 @@ LONGEST = 64 * 1024
 """Characters of one scalar."""
 
 
-class Mark(Protocol):
-    """A place in the text; both numbers count from 0."""
-
-    line: int
-    column: int
+Mark = Any
+"""libyaml's mark: `line` and `column`, both from 0. (Its stubs say that events may have none; parsed ones always do.)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,9 +274,7 @@ class _Facts:
         self._fact(node)
 
     def _fact(self, node: Node) -> None:
-        names = (
-            [(key.value, value) for key, value in node.entries if key.value in {"host", "guest"}] if isinstance(node, MapNode) else []
-        )
+        names = [(key.value, value) for key, value in node.entries if key.value in {"host", "guest"}] if isinstance(node, MapNode) else []
         if not isinstance(node, MapNode) or len(names) != 1 or not isinstance(names[0][1], ScalarEvent):
             self._report(rules.BAD_FACT, node.start_mark)
             return

@@ -144,9 +144,7 @@ UNREAD = frozenset(row.id for row in (rules.UNREADABLE, rules.EMPTY, rules.NOT_T
 """Where part of the input could not be read at all, what seems to be missing may stand there."""
 
 
-def _references(
-    draft: Draft, guests: Mapping[str, tuple[Raw, dict[str, Any]]], hosts: Mapping[str, tuple[Raw, dict[str, Any]]]
-) -> None:
+def _references(draft: Draft, guests: Mapping[str, tuple[Raw, dict[str, Any]]], hosts: Mapping[str, tuple[Raw, dict[str, Any]]]) -> None:
     """Every name in a guest that must be the name of something; each reported where it was written."""
     for name, (raw, _) in guests.items():
         for key, at in raw.refers.items():
@@ -220,8 +218,7 @@ def _fleet(
 ) -> Fleet:
     shared: dict[tuple[Any, ...], HostFacts] = {}
     groups = {
-        GroupName(name): Group(name=GroupName(name), apart=raw.values.get("apart"), at=raw.at)
-        for name, raw in sorted(draft.groups.items())
+        GroupName(name): Group(name=GroupName(name), apart=raw.values.get("apart"), at=raw.at) for name, raw in sorted(draft.groups.items())
     }
     releases = tuple(
         ReleaseFacts(release=Release(raw.values["kernel"], raw.values["vmm"]), facts=facts_of(raw.values, shared), at=raw.at)

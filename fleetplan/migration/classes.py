@@ -1,14 +1,20 @@
-"""Hosts -> host classes, guests -> guest classes, and every move between them judged once.
-
-DOOR (the class below is the agreed interface of planner, judge, findings and output).
-"""
+"""Hosts -> host classes, guests -> guest classes, and every move between them judged once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
-from fleetplan.fleet.model import Fleet
-from fleetplan.migration.verdict import Verdict
+from fleetplan.firmware.registers import BY_NAME, PSCI_VERSION, psci_value
+from fleetplan.firmware.vcpu import Kvm
+from fleetplan.fleet.model import Fleet, Guest, Host, HostFacts, Release
+from fleetplan.migration.carry import Carried, GuestState, StartRefusedError, born, firmware_of, rebooted, start
+from fleetplan.migration.offers import HostOffer, offer, offer_after
+from fleetplan.migration.verdict import Judgment, ReasonKind, Verdict, judge
+from fleetplan.migration.vmm import VmmProfile
+from fleetplan.migration.vmm import parse as parse_vmm
+from fleetplan.migration.vmm import profiles as vmm_profiles
 
 HostClassId = int
 GuestClassId = int
@@ -16,8 +22,9 @@ GuestClassId = int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hop:
-    """A move of a guest class from one host class to another: its verdict, whether policy allows a plan to use it, and what the
-    guest is afterwards (its own class again where it stays behind).
+    """A move of a guest class from one host class to another.
+
+    Its verdict, whether policy allows a plan to use it, and what the guest is afterwards (its own class again where it stays behind).
     """
 
     verdict: Verdict
@@ -31,22 +38,255 @@ class ClassTable:
     `hosts_now[i]` and `hosts_then[i]` are the classes of `fleet.hosts[i]` as it is, and once upgraded to the target (equal where it
     already is there); `guests[j]` that of `fleet.guests[j]` as it is now, on the host it is on. Ids are small integers that are
     stable for one inventory; new guest classes appear as guests hop and restart (a closure, not computed per guest).
+
+    Making the table is O(hosts + guests), with work worth milliseconds only per class; a hop that was asked for is a look-up.
     """
 
-    hosts_now: list[HostClassId]
-    hosts_then: list[HostClassId]
-    guests: list[GuestClassId]
-
     def __init__(self, fleet: Fleet) -> None:
-        raise NotImplementedError
+        self._fleet = fleet
+        self._offers: list[HostOffer] = []
+        self._states: list[GuestState] = []
+        self._state_ids: dict[Hashable, GuestClassId] = {}
+        self._carried: dict[Hashable, Carried] = {}
+        self._judgments: dict[tuple[GuestClassId, HostClassId, HostClassId], Judgment] = {}
+        self._hops: dict[tuple[GuestClassId, HostClassId, HostClassId], Hop] = {}
+        self._boots: dict[tuple[GuestClassId, HostClassId, str | None], GuestClassId | None] = {}
+        now: dict[tuple[Release, _Facts], HostClassId] = {}
+        self.hosts_now: list[HostClassId] = [self._host_now(host, now) for host in fleet.hosts]
+        then: dict[HostClassId, HostClassId] = {}
+        self.hosts_then: list[HostClassId] = [self._host_then(number, then) for number in self.hosts_now]
+        self.guests: list[GuestClassId] = self._classify_guests()
+
+    # --- making -------------------------------------------------------------------------------------------------------------------
+
+    def _host_now(self, host: Host, known: dict[tuple[Release, _Facts], HostClassId]) -> HostClassId:
+        key = (host.release, _Facts(host.facts))
+        if key not in known:
+            known[key] = self._add(offer(host.release, host.facts))
+        return known[key]
+
+    def _host_then(self, now: HostClassId, known: dict[HostClassId, HostClassId]) -> HostClassId:
+        if now not in known:
+            offered, target = self._offers[now], self._fleet.target
+            same = offered.release == target
+            known[now] = now if same else self._upgraded(offered)
+        return known[now]
+
+    def _upgraded(self, offered: HostOffer) -> HostClassId:
+        return self._add(offer_after(self._fleet.target, offered.stated, offered.release, self._fleet.releases))
+
+    def _add(self, offered: HostOffer) -> HostClassId:
+        """A class of hosts: an equal one that is there already, or a new one."""
+        for number, other in enumerate(self._offers):
+            if _alike(other, offered):
+                return number
+        self._offers.append(offered)
+        return len(self._offers) - 1
+
+    def _classify_guests(self) -> list[GuestClassId]:
+        """Guests by what decides their class; each distinct set of facts is worked out once."""
+        place = {host.name: number for host, number in zip(self._fleet.hosts, self.hosts_now, strict=True)}
+        known: dict[Hashable, GuestClassId] = {}
+        found = []
+        for guest in self._fleet.guests:
+            waived = self._waived(guest) if self._fleet.waivers else frozenset()
+            key = (place[guest.on], guest.born, guest.psci_max, guest.vmm, guest.machine, waived)
+            if key not in known:
+                known[key] = self._intern(self._initial(guest, place[guest.on], waived))
+            found.append(known[key])
+        return found
+
+    def _waived(self, guest: Guest) -> frozenset[str]:
+        """Registers whose loss a waiver accepts for this guest."""
+        return frozenset(
+            waiver.register
+            for waiver in self._fleet.waivers
+            if waiver.register is not None and any(fnmatchcase(guest.name, pattern) for pattern in waiver.scope)
+        )
+
+    def _initial(self, guest: Guest, host: HostClassId, waived: frozenset[str]) -> GuestState:
+        """The guest as it is now: as it was born, carried to where it is if it was born elsewhere."""
+        here = self._offers[host]
+        birth = guest.born
+        place = here if birth is None else self._birthplace(here, birth.kernel, birth.vmm)
+        pin = psci_value(birth.psci) if birth is not None and birth.psci is not None else None
+        state = self._born(place, pin)
+        if birth is not None and birth.registers is not None:
+            state = _dumped(state, dict(birth.registers))
+        if place is not here:
+            state = self._brought(state, place, here)
+        return replace(
+            state,
+            machine=guest.machine,
+            process=guest.vmm,
+            psci_max=psci_value(guest.psci_max) if guest.psci_max is not None else None,
+            waived=waived,
+            assumed_birth=birth is None,
+        )
+
+    def _birthplace(self, here: HostOffer, kernel: str | None, vmm: str | None) -> HostOffer:
+        """A host of the same kind on the release of the guest's birth."""
+        release = Release(kernel or here.release.kernel, vmm or here.release.vmm)
+        if release == here.release:
+            return here
+        number = self._add(offer_after(release, here.stated, here.release, self._fleet.releases))
+        return self._offers[number]
+
+    def _born(self, place: HostOffer, pin: int | None) -> GuestState:
+        """A cold boot there; where a pin is refused by what the host offers, the guest must have booted without it."""
+        kvm = place.kvms[0]
+        carried = self._carry((id(kvm),), kvm)
+        try:
+            return born(kvm, place.features, carried, pin)
+        except StartRefusedError:
+            return born(kvm, place.features, carried, None)
+
+    def _carry(self, key: Hashable, kvm: Kvm) -> Carried:
+        if key not in self._carried:
+            self._carried[key] = Carried(kvm.others)
+        return self._carried[key]
+
+    def _brought(self, state: GuestState, place: HostOffer, here: HostOffer) -> GuestState:
+        """A guest that came from its birthplace to where it is: that went well, whatever this model thinks of it."""
+        judgment = judge(state, place, here)
+        if judgment.after is not None:
+            return judgment.after
+        kvm = here.kvms[0]
+        machine = start(kvm, state.features, None)
+        machine.set(0, PSCI_VERSION.id, state.psci)
+        psci, bitmaps = firmware_of(machine, kvm)
+        return replace(state, psci=psci, bitmaps=bitmaps)
+
+    def _intern(self, state: GuestState) -> GuestClassId:
+        """The class of a state; equal carried registers become one object, so that equal states are equal."""
+        registers = tuple(state.carried.registers.values())
+        carried = self._carried.setdefault(registers, state.carried)
+        state = replace(state, carried=carried)
+        if state not in self._state_ids:
+            self._state_ids[state] = len(self._states)
+            self._states.append(state)
+        return self._state_ids[state]
+
+    # --- asking -------------------------------------------------------------------------------------------------------------------
+
+    def host_class(self, host: HostClassId) -> HostOffer:
+        """What hosts of a class offer."""
+        return self._offers[host]
+
+    def guest_class(self, guest: GuestClassId) -> GuestState:
+        """What guests of a class are."""
+        return self._states[guest]
+
+    @property
+    def host_classes(self) -> range:
+        """All ids of host classes."""
+        return range(len(self._offers))
+
+    def judgment(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> Judgment:
+        """Judge a move, with all reasons (remembered)."""
+        key = (guest, source, destination)
+        if key not in self._judgments:
+            state = self._states[guest]
+            self._judgments[key] = judge(state, _with_process(self._offers[source], state.process), self._offers[destination])
+        return self._judgments[key]
 
     def hop(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> Hop:
-        """Judge a move (memoised)."""
-        raise NotImplementedError
+        """Judge a move (remembered)."""
+        key = (guest, source, destination)
+        hop = self._hops.get(key)
+        if hop is None:
+            hop = self._hops[key] = self._hop(*key)
+        return hop
+
+    def _hop(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> Hop:
+        judgment = self.judgment(guest, source, destination)
+        after = guest if judgment.after is None else self._intern(judgment.after)
+        allowed = self._allows(judgment, self._states[guest]) and judgment.after is not None
+        return Hop(verdict=judgment.verdict, allowed=allowed, after=after)
+
+    def _allows(self, judgment: Judgment, state: GuestState) -> bool:
+        policy = self._fleet.policy
+        match judgment.verdict:
+            case Verdict.SAFE:
+                return True
+            case Verdict.CHANGES:
+                changes = any(reason.kind is ReasonKind.PSCI_CHANGES for reason in judgment.reasons)
+                return not (policy.forbid_psci_change and changes)
+            case Verdict.STRIPS:
+                return judgment.lost <= state.waived
+            case Verdict.UNKNOWN:
+                return policy.accept_unknown
+            case Verdict.FAILS:
+                return False
 
     def cold_boot(self, guest: GuestClassId, host: HostClassId, psci: str | None = None) -> GuestClassId | None:
         """The class after a cold boot on a host, with a PSCI pin or (None) with the pin that its configuration already has.
 
         None: the guest does not start there with that pin (property not known to the VMM, version refused by the kernel).
         """
-        raise NotImplementedError
+        key = (guest, host, psci)
+        if key not in self._boots:
+            self._boots[key] = self._cold_boot(*key)
+        return self._boots[key]
+
+    def _cold_boot(self, guest: GuestClassId, host: HostClassId, psci: str | None) -> GuestClassId | None:
+        state, place = self._states[guest], self._offers[host]
+        pin = psci_value(psci) if psci is not None else state.pin
+        if pin is not None and not all(vmm.knows_pin for vmm in place.vmms):
+            return None
+        kvm = place.kvms[0]
+        try:
+            fresh = born(kvm, place.features, self._carry((id(kvm),), kvm), pin)
+        except StartRefusedError:
+            return None
+        return self._intern(replace(fresh, machine=state.machine, psci_max=state.psci_max, waived=state.waived, assumed_birth=False))
+
+    def warm_reboot(self, guest: GuestClassId, host: HostClassId) -> GuestClassId:
+        """The class after a warm reboot on a host."""
+        return self._intern(rebooted(self._states[guest], self._offers[host].kvms[0]))
+
+
+class _Facts:
+    """Facts that compare by value."""
+
+    __slots__ = ("_hash", "facts")
+
+    def __init__(self, facts: HostFacts) -> None:
+        self.facts = facts
+        scalars = (facts.cpu, facts.midr, facts.revidr, facts.cmdline, facts.workarounds, len(facts.registers or ()))
+        self._hash = hash(scalars)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Facts) and (self.facts is other.facts or self.facts == other.facts)
+
+
+def _alike(one: HostOffer, other: HostOffer) -> bool:
+    """Whether no migrating guest can tell two hosts apart."""
+    return (
+        one.identity == other.identity
+        and one.vmms == other.vmms
+        and one.features == other.features
+        and one.kvms == other.kvms
+        and one.release == other.release
+    )
+
+
+def _with_process(source: HostOffer, process: str | None) -> HostOffer:
+    """The source as the guest's own process sees it, where that is another VMM than the host's."""
+    if process is None:
+        return source
+    vmms: tuple[VmmProfile, ...] = tuple(vmm_profiles(parse_vmm(process)))
+    return source if vmms == source.vmms else replace(source, vmms=vmms)
+
+
+def _dumped(state: GuestState, dump: dict[int, int]) -> GuestState:
+    """A guest whose registers at birth are known: they take the place of what was derived."""
+    bitmaps = tuple((name, dump.get(BY_NAME[name].id, value)) for name, value in state.bitmaps)
+    registers = tuple(replace(register, value=dump.get(register.id, register.value)) for register in state.carried.registers.values())
+    return replace(state, psci=dump.get(PSCI_VERSION.id, state.psci), bitmaps=bitmaps, carried=Carried(registers))
+
+
+__all__ = ["ClassTable", "GuestClassId", "Hop", "HostClassId", "HostOffer", "Judgment"]

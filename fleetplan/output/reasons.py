@@ -42,9 +42,7 @@ def _sentence(reason: Reason) -> str:  # noqa: PLR0912 - one branch per kind
         case ReasonKind.DROPPED_TAIL:
             return f"{register}: {_saved(reason)}; the VMM drops it without a word, because it sorts after the destination's last"
         case ReasonKind.TOLERATED_BY_QUIRK:
-            return (
-                f"{register}: lost, though the VMM reports a failure and then loads the guest (a later, tolerated register clears it)"
-            )
+            return f"{register}: lost, though the VMM reports a failure and then loads the guest (a later, tolerated register clears it)"
         case ReasonKind.NO_PIN_PROPERTY:
             return "the guest's configuration pins its PSCI version, and the destination's VMM does not know that property"
         case ReasonKind.PIN_REFUSED:
@@ -64,8 +62,11 @@ def _sentence(reason: Reason) -> str:  # noqa: PLR0912 - one branch per kind
             return f"{register}: the guest gains {detail.get('service', 'a service')}"
         case ReasonKind.NOT_RESTORED:
             return f"{register}: not in the saved list; the guest gets the destination's own value{_own(reason)}"
+        case ReasonKind.DIFFERENT_VMM:
+            return "the destination's VMM cannot read what the guest's own VMM saves"
         case ReasonKind.UNDECIDED:
-            return f"{register}: not known; it would be decided by {detail.get('decided_by', 'a probe of the hosts')}"
+            what = "what the hosts offer is not known" if reason.register is None else f"{register}: its value is not known"
+            return f"{what}; {detail.get('decided_by', 'a probe of the hosts')} would decide"
         case _:
             assert_never(reason.kind)
 
@@ -114,6 +115,6 @@ def verdict_sentence(judgment: Judgment) -> str:
         case Verdict.UNKNOWN:
             return "Not decided: what is not known makes the difference. No plan uses this move."
         case Verdict.FAILS:
-            return CONSEQUENCES[judgment.stage] if judgment.stage is not None else CONSEQUENCES[Stage.SET]
+            return CONSEQUENCES[judgment.stage]
         case _:
             assert_never(judgment.verdict)

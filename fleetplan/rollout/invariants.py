@@ -170,8 +170,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         id=InvariantId.APART,
         scope="group",
         when=When.CONTINUOUS,
-        law="Members of a group kept apart share no host, rack or zone, both ends of a migration counted, beyond what was so at the "
-        "start.",
+        law="Members of a group kept apart share no host, rack or zone, both ends of a migration counted, beyond what was so at the start.",
     ),
     Invariant(
         id=InvariantId.UNAVAILABLE,

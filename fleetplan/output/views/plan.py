@@ -144,9 +144,7 @@ def _ways_back(plan: Plan) -> Iterator[Section]:
         when = "before the plan begins" if point.wave == 0 else f"after wave {point.wave}"
         points.append((0, f"{when}: {counted(len(point.guests), 'guest')} ({listed(point.guests)}) cannot go back. {point.reason}"))
     blocks: tuple[Block, ...] = (Bullets(tuple(points)),)
-    yield Section(
-        "Points of no return", blocks if points else (Paragraph("None: after every wave every guest could go back.", Tone.GOOD),)
-    )
+    yield Section("Points of no return", blocks if points else (Paragraph("None: after every wave every guest could go back.", Tone.GOOD),))
 
 
 def _skipped(plan: Plan) -> Iterator[Section]:

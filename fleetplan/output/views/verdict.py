@@ -16,12 +16,10 @@ TONES = {
 }
 
 
-def judgment_document(
-    judgment: Judgment, guest: str, source: tuple[HostName, Release], destination: tuple[HostName, Release]
-) -> Document:
+def judgment_document(judgment: Judgment, guest: str, source: tuple[HostName, Release], destination: tuple[HostName, Release]) -> Document:
     """The verdict, its reasons with registers and values, and what the VMM will print."""
     route = f"{guest}: {source[0]} ({source[1]}) to {destination[0]} ({destination[1]})"
-    stage = f" at {judgment.stage}" if judgment.verdict is Verdict.FAILS and judgment.stage is not None else ""
+    stage = f" at {judgment.stage}" if judgment.verdict is Verdict.FAILS else ""
     head = Paragraph(f"{judgment.verdict}{stage}. {verdict_sentence(judgment)}", TONES[judgment.verdict])
     sections = [Section("", (Paragraph(route), head))]
     if judgment.reasons:

@@ -1,0 +1,90 @@
+"""What a guest is, apart from where it is: what it saves, what it was promised, and how hops and boots change that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fleetplan.firmware import registers as fw
+from fleetplan.firmware.guest_view import GuestView, view
+from fleetplan.firmware.vcpu import PFR1, Feature, Kvm, OtherRegister, VirtualMachine
+
+
+class Carried:
+    """The other registers that a guest carries, by id; equal by identity, so that guest classes compare fast."""
+
+    __slots__ = ("registers",)
+
+    def __init__(self, registers: tuple[OtherRegister, ...]) -> None:
+        self.registers = {register.id: register for register in registers}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuestState:
+    """What makes a guest class.
+
+    `process` is the VMM that runs the guest, where it is another than its host's. `pin` is the value of the PSCI property in its
+    configuration, which is sent along, None without one. `psci` is the version that it has, `bitmaps` the service bitmaps by register
+    name (empty where its kernel has none). `carried` are its other registers. `promise` is what it saw at its last boot. `waived` are
+    the registers whose loss is accepted. Levels are not here: they are read from the host it is on.
+    """
+
+    features: frozenset[Feature]
+    psci: int
+    bitmaps: tuple[tuple[str, int], ...]
+    carried: Carried
+    promise: GuestView
+    pin: int | None = None
+    machine: str | None = None
+    process: str | None = None
+    psci_max: int | None = None
+    waived: frozenset[str] = frozenset()
+    assumed_birth: bool = False
+
+
+class StartRefusedError(Exception):
+    """A VM does not come up: its kernel refuses the pinned PSCI version."""
+
+
+def start(kvm: Kvm, features: frozenset[Feature], pin: int | None) -> VirtualMachine:
+    """A new VM with one vCPU, as a VMM starts it. Raises StartRefusedError."""
+    machine = VirtualMachine(kvm)
+    if pin == fw.psci_value("0.1"):
+        # QEMU leaves the feature out for 0.1.
+        features -= {"psci_0_2"}
+    machine.init(0, features)
+    if pin is not None and machine.set(0, fw.PSCI_VERSION.id, pin).errno is not None:
+        raise StartRefusedError
+    return machine
+
+
+def resumed(state: GuestState, kvm: Kvm) -> VirtualMachine:
+    """The guest's VM on the host that it is on, with what the guest has."""
+    without_psci_0_2 = state.psci == fw.psci_value("0.1")
+    machine = start(kvm, state.features, state.psci if without_psci_0_2 else None)
+    ssbs_register = state.carried.registers.get(PFR1)
+    if ssbs_register is not None and ssbs_register.value is not None:
+        machine.set(0, PFR1, ssbs_register.value)
+    machine.set(0, fw.PSCI_VERSION.id, state.psci)
+    for name, value in state.bitmaps:
+        machine.set(0, fw.BY_NAME[name].id, value)
+    return machine
+
+
+def firmware_of(machine: VirtualMachine, kvm: Kvm) -> tuple[int, tuple[tuple[str, int], ...]]:
+    """PSCI version and bitmaps that a VM has now."""
+    value = machine.get(0, fw.PSCI_VERSION.id).value
+    rows = (row for row in fw.REGISTERS if row.kind is fw.Kind.BITMAP and row.name in kvm.profile.registers)
+    bitmaps = tuple((row.name, machine.get(0, row.id).value or 0) for row in rows)
+    return kvm.profile.psci_default if value is None else value, bitmaps
+
+
+def born(kvm: Kvm, features: frozenset[Feature], carried: Carried, pin: int | None) -> GuestState:
+    """A guest that has just cold booted on a host. Raises StartRefusedError."""
+    machine = start(kvm, features, pin)
+    psci, bitmaps = firmware_of(machine, kvm)
+    return GuestState(features=features, psci=psci, bitmaps=bitmaps, carried=carried, promise=view(machine, kvm), pin=pin)
+
+
+def rebooted(state: GuestState, kvm: Kvm) -> GuestState:
+    """A warm reboot: PSCI version and bitmaps stay, and the guest looks again."""
+    return replace(state, promise=view(resumed(state, kvm), kvm))

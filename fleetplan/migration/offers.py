@@ -1,0 +1,239 @@
+"""What a host offers a guest: its KVM and its VMM, as far as they are known; else all that they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from itertools import islice
+
+from fleetplan.firmware import registers as fw
+from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates
+from fleetplan.firmware.cpus import by_name
+from fleetplan.firmware.families import Seen, others
+from fleetplan.firmware.kernels import KernelProfile, KernelRelease, profiles
+from fleetplan.firmware.kernels import parse as parse_kernel
+from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, host_levels
+from fleetplan.firmware.vcpu import PFR1, SSBS, Feature, Kvm, OtherRegister
+from fleetplan.fleet.model import HostFacts, Release, ReleaseFacts
+from fleetplan.migration.vmm import VmmProfile
+from fleetplan.migration.vmm import parse as parse_vmm
+from fleetplan.migration.vmm import profiles as vmm_profiles
+
+PLAIN: frozenset[Feature] = frozenset({"psci_0_2"})
+WITH_PMU: frozenset[Feature] = frozenset({"psci_0_2", "pmu_v3"})
+
+BY_MIDR = "MIDR_EL1"
+
+
+@dataclass(frozen=True, eq=False)
+class HostOffer:
+    """What hosts of one class offer.
+
+    `kvms` and `vmms` are all that may be there, at least one each; with one each, everything is known. `identity` is equal for hosts
+    whose CPUs are the same as far as is known: MIDR and REVIDR, or the CPU's name; empty where nothing is known. `undecided` names the
+    facts that would leave one candidate. `stated` are the facts that the inventory gives, for showing.
+    """
+
+    release: Release
+    kvms: tuple[Kvm, ...]
+    vmms: tuple[VmmProfile, ...]
+    identity: str
+    undecided: tuple[str, ...]
+    assumptions: tuple[Assumption, ...]
+    features: frozenset[Feature]
+    stated: HostFacts
+
+    @cached_property
+    def label(self) -> str:
+        """Words for a host of this class: release and CPU."""
+        return f"{self.release} on {self.identity or 'a CPU that is not known'}"
+
+
+def offer(release: Release, facts: HostFacts) -> HostOffer:
+    """What a host offers on the release on which its facts were read."""
+    kernel = parse_kernel(release.kernel)
+    vmms = vmm_profiles(parse_vmm(release.vmm))
+    known = profiles(kernel)
+    features = _features(vmms)
+    given = _level_facts(facts)
+    found: list[Kvm] = []
+    undecided = [known.decided_by]
+    for profile in known:
+        levels = host_levels(facts=given, read_on=profile, profile=profile)
+        undecided.append(levels.decided_by)
+        registers = _others(profile, facts, features, facts.registers, None)
+        found += [Kvm(profile=profile, levels=level, others=registers, probed=facts.registers is not None) for level in levels]
+    return _offer(release, facts, found, vmms, [*undecided, vmms.decided_by], features)
+
+
+def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Sequence[ReleaseFacts]) -> HostOffer:
+    """What a host will offer on another release than the one on which its facts were read.
+
+    Its probe, its texts and its levels do not hold there; they say what the machine is, and so narrow what may be there. Facts that the
+    inventory states for that release and this CPU hold outright. The command line is taken to be kept.
+    """
+    for entry in stated:
+        if entry.release == release and _applies(entry.facts, facts):
+            return offer(release, _merged(facts, entry.facts))
+    old, new = profiles(parse_kernel(read_on.kernel)), profiles(parse_kernel(release.kernel))
+    vmms = vmm_profiles(parse_vmm(release.vmm))
+    features = _features(vmms)
+    given = _level_facts(facts)
+    found: list[Kvm] = []
+    undecided = [new.decided_by]
+    for before in old:
+        seen = Seen(kernel=before, registers=facts.registers) if facts.registers is not None else None
+        for profile in new:
+            levels = host_levels(facts=given, read_on=before, profile=profile)
+            undecided.append(levels.decided_by)
+            registers = _others(profile, facts, features, None, seen)
+            found += [Kvm(profile=profile, levels=level, others=registers) for level in levels]
+    return _offer(release, replaced_by_upgrade(facts), found, vmms, [*undecided, vmms.decided_by], features)
+
+
+def replaced_by_upgrade(facts: HostFacts) -> HostFacts:
+    """The facts that an upgrade of the kernel leaves true."""
+    return HostFacts(cpu=facts.cpu, midr=facts.midr, revidr=facts.revidr, cmdline=facts.cmdline)
+
+
+def _applies(entry: HostFacts, facts: HostFacts) -> bool:
+    same_cpu = entry.cpu is None or entry.cpu == facts.cpu
+    return same_cpu and (entry.midr is None or entry.midr == facts.midr) and (entry.revidr is None or entry.revidr == facts.revidr)
+
+
+def _merged(facts: HostFacts, stated: HostFacts) -> HostFacts:
+    """What the upgrade leaves true, under what the inventory states of the release."""
+    kept = replaced_by_upgrade(facts)
+    own = {name: getattr(stated, name) for name in stated.__struct_fields__ if getattr(stated, name) is not None}
+    return HostFacts(**({name: getattr(kept, name) for name in kept.__struct_fields__} | own))
+
+
+def _features(vmms: Candidates[VmmProfile]) -> frozenset[Feature]:
+    """What the VMM turns on: QEMU's `-cpu host` has the PMU."""
+    return WITH_PMU if all(vmm.pmu for vmm in vmms) else PLAIN
+
+
+def _offer(
+    release: Release,
+    facts: HostFacts,
+    found: Iterable[Kvm],
+    vmms: Candidates[VmmProfile],
+    undecided: Iterable[str],
+    features: frozenset[Feature],
+) -> HostOffer:
+    unique: dict[tuple[object, ...], Kvm] = {}
+    for kvm in found:
+        unique.setdefault((kvm.profile, kvm.levels), kvm)
+    return HostOffer(
+        release=release,
+        kvms=tuple(islice(unique.values(), MOST_CANDIDATES)),
+        vmms=tuple(vmms),
+        identity=identity(facts),
+        undecided=tuple(dict.fromkeys(reason for reason in undecided if reason)),
+        assumptions=assumptions(_level_facts(facts)),
+        features=features,
+        stated=facts,
+    )
+
+
+def identity(facts: HostFacts) -> str:
+    """Equal for CPUs that count as the same: by MIDR and REVIDR, or by name where no MIDR is given."""
+    if facts.midr is not None:
+        return f"MIDR {facts.midr:#x}, REVIDR {facts.revidr or 0:#x}"
+    if facts.cpu is None:
+        return ""
+    known = by_name(facts.cpu)
+    return f"cpu {known.name if known is not None else facts.cpu}"
+
+
+def _nominal_midr(facts: HostFacts) -> int | None:
+    """The MIDR, or one that stands for a CPU given by name: implementer and part, with a variant that no silicon has."""
+    if facts.midr is not None or facts.cpu is None:
+        return facts.midr
+    known = by_name(facts.cpu)
+    return None if known is None else known.implementer << 24 | 0xF << 20 | 0xF << 16 | known.part << 4 | 0xF
+
+
+def _others(
+    profile: KernelProfile,
+    facts: HostFacts,
+    features: frozenset[Feature],
+    probe: tuple[tuple[int, int], ...] | None,
+    seen: Seen | None,
+) -> tuple[OtherRegister, ...]:
+    midr = _nominal_midr(facts)
+    masks = dict(facts.masks) if facts.masks is not None and seen is None else None
+    found = others(profile, midr=midr, revidr=facts.revidr, features=features, probe=probe, masks=masks, seen=seen)
+    if facts.midr is not None or probe is not None:
+        return found
+    return _by_name_only(found, identity(facts), profile)
+
+
+@lru_cache(maxsize=256)
+def _by_name_only(found: tuple[OtherRegister, ...], named: str, profile: KernelProfile) -> tuple[OtherRegister, ...]:
+    """Of a CPU known by name alone MIDR_EL1 is not known, but equal on all hosts of that name; of no name, nothing is."""
+    return tuple(_nameless(register, named, profile) for register in found)
+
+
+def _nameless(register: OtherRegister, named: str, profile: KernelProfile) -> OtherRegister:
+    if not named or register.writable is None:
+        return register
+    if register.value is not None and fully_named(register.value):
+        return replace(register, value=None, era=named, partial=(0, 0))
+    return register if register.era else replace(register, era=f"{named} on {hash(profile)}")
+
+
+def fully_named(value: int) -> bool:
+    """Whether a value is the MIDR that stands for a name."""
+    return value >> 16 & 0xFF == 0xFF and value & 0xF == 0xF and value < 1 << 32
+
+
+def _level_facts(facts: HostFacts) -> LevelFacts:
+    """What decides levels among a host's facts; a probe's registers speak for themselves."""
+    probe = dict(facts.registers or ())
+    texts = facts.vulnerabilities or {}
+    stated = facts.workarounds
+    rows = (fw.WORKAROUND_1, fw.WORKAROUND_2, fw.WORKAROUND_3)
+    given = (
+        stated.arch_workaround_1 if stated else None,
+        stated.arch_workaround_2 if stated else None,
+        stated.arch_workaround_3 if stated else None,
+    )
+    first, second, third = (value if value is not None else probe.get(row.id) for value, row in zip(given, rows, strict=True))
+    return LevelFacts(
+        midr=facts.midr,
+        cpu=facts.cpu,
+        cmdline=facts.cmdline,
+        ssbs=bool(probe[PFR1] & SSBS) if PFR1 in probe else None,
+        spectre_v2=texts.get("spectre_v2"),
+        spec_store_bypass=texts.get("spec_store_bypass"),
+        workarounds=(first, second, third),
+    )
+
+
+def kernel_of(offered: HostOffer) -> KernelRelease:
+    """The kernel's release, parsed."""
+    return parse_kernel(offered.release.kernel)
+
+
+def combinations(source: HostOffer, destination: HostOffer) -> Iterator[tuple[Kvm, VmmProfile, Kvm, VmmProfile]]:
+    """Every way in which the two may be, up to 64; a host class and itself are the same machine in every way."""
+    same = source is destination
+    pairs = (
+        (a, va, b, vb)
+        for i, a in enumerate(source.kvms)
+        for j, b in enumerate(destination.kvms)
+        if not same or i == j
+        for k, va in enumerate(source.vmms)
+        for m, vb in enumerate(destination.vmms)
+        if not same or k == m
+    )
+    return islice(pairs, MOST_CANDIDATES)
+
+
+def too_many(source: HostOffer, destination: HostOffer) -> bool:
+    """Whether there are more ways than are judged."""
+    if source is destination:
+        return len(source.kvms) * len(source.vmms) > MOST_CANDIDATES
+    return len(source.kvms) * len(source.vmms) * len(destination.kvms) * len(destination.vmms) > MOST_CANDIDATES
