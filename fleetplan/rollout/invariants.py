@@ -24,6 +24,7 @@ class InvariantId(StrEnum):
     INVENTORY = "inventory"
     STEPS = "steps"
     ORDER = "order"
+    AFTER = "after"
     DURATION = "duration"
     WAVES = "waves"
     GATES = "gates"
@@ -76,6 +77,13 @@ INVARIANTS: tuple[Invariant, ...] = (
         scope="step",
         when=When.STATIC,
         law="Every id in `after` exists, and a step starts only when all of them have ended.",
+    ),
+    Invariant(
+        id=InvariantId.AFTER,
+        scope="step",
+        when=When.STATIC,
+        law="Waiting for `after` alone is enough, whatever steps take: migrations wait for the cordon of their source and the uncordon of "
+        "their destination, a cordon for what still arrives, an upgrade for all that takes guests off, check, uncordon and start follow.",
     ),
     Invariant(
         id=InvariantId.DURATION,

@@ -43,9 +43,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
     id: StepId
     kind: StepKind
-    after: tuple[StepId, ...] = ()
-    start_s: int = msgspec.field(default=0)
-    duration_s: int = msgspec.field(default=0)
+    after: tuple[StepId, ...]
+    start_s: int
+    duration_s: int
     host: HostName | None = None
     guest: GuestName | None = None
     source: HostName | None = None

@@ -1,0 +1,244 @@
+"""Why there is no plan, as a chain of causes down to facts; and the cheapest changes with which there is one.
+
+A remedy is only offered after the search has been run with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fleetplan.fleet.model import Fleet, Host, HostName, HostState
+from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share
+from fleetplan.migration.verdict import Judgment
+from fleetplan.planner.problem import Fate, Problem
+from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Remedy, RemedyKind
+
+if TYPE_CHECKING:
+    from fleetplan.planner.search import Failure, Stuck
+
+Again = Callable[[Fleet], bool]
+"""Whether a fleet can be planned."""
+
+MOST_NAMED = 20
+MOST_HOSTS_ADDED = 3
+
+
+def explain(failure: Failure, *, digest: str, again: Again) -> Infeasible:
+    """Causes and tried remedies. A handful of searches."""
+    problem, stuck = failure.problem, failure.stuck
+    causes = tuple(_stuck_guests(problem)) if stuck is None else tuple(_stuck_pools(problem, stuck))
+    candidates = _for_guests(problem) if stuck is None else _for_pools(problem, stuck)
+    remedies = tuple(msgspec.structs.replace(remedy, tried=True) for remedy, fleet in candidates if again(fleet))
+    return Infeasible(inventory_digest=digest, target=problem.fleet.target, causes=causes, remedies=remedies)
+
+
+# --- guests that can neither move nor restart ----------------------------------------------------------------------------------------
+
+
+def _stuck(problem: Problem) -> list[int]:
+    return [guest for guest, fate in sorted(problem.fate.items()) if fate is Fate.STUCK]
+
+
+def _stuck_guests(problem: Problem) -> Iterator[Cause]:
+    """One cause per guest, the first twenty; the rest are counted in the last."""
+    stuck = _stuck(problem)
+    for guest in stuck[:MOST_NAMED]:
+        record = problem.guests[guest]
+        facts = {"guest": str(record.name), "host": str(record.on)}
+        if record.restartable and problem.fleet.policy.immovable is not Immovable.RESTART:
+            facts["policy"] = f"immovable: {problem.fleet.policy.immovable.value}"
+        yield Cause(blocked_on=BlockedOn.IMMOVABLE_GUEST, facts=facts, because=tuple(_why_immovable(problem, guest)))
+    if len(stuck) > MOST_NAMED:
+        yield Cause(blocked_on=BlockedOn.IMMOVABLE_GUEST, facts={"more_guests": str(len(stuck) - MOST_NAMED)})
+
+
+def _why_immovable(problem: Problem, guest: int) -> Iterator[Cause]:
+    record, host = problem.guests[guest], problem.on[guest]
+    if not record.migratable:
+        yield Cause(blocked_on=BlockedOn.PLACEMENT, facts={"guest": str(record.name), "migrate": "never"})
+    else:
+        refusals = tuple(_refusals(problem, guest))
+        yield Cause(blocked_on=BlockedOn.FIRMWARE, facts={"guest": str(record.name)}, because=refusals)
+    if not record.restartable:
+        yield Cause(blocked_on=BlockedOn.VERDICT, facts={"guest": str(record.name), "restart": "never"})
+    elif not problem.boot_pins(guest):
+        there = problem.classes.host_class(problem.classes.hosts_then[host]).release
+        facts = {"guest": str(record.name), "psci_max": str(record.psci_max or "any"), "does_not_start_on": str(there)}
+        yield Cause(blocked_on=BlockedOn.VERDICT, facts=facts)
+
+
+def _refusals(problem: Problem, guest: int) -> Iterator[Cause]:
+    """What each class of landing place says."""
+    host = problem.on[guest]
+    kind, here = problem.classes.guests[guest], problem.classes.hosts_now[host]
+    for goal in problem.goals[problem.hosts[host].pool]:
+        judgment = problem.classes.judgment(kind, here, goal)
+        facts = {"to": str(problem.classes.host_class(goal).release), "verdict": judgment.verdict.value, **reason_facts(judgment)}
+        yield Cause(blocked_on=BlockedOn.VERDICT, facts=facts)
+
+
+def reason_facts(judgment: Judgment) -> dict[str, str]:
+    """The first reason of a judgment as facts: stage, register, id, both values in hex, errno, and what would decide."""
+    facts = {"stage": judgment.stage.value}
+    for reason in judgment.reasons[:1]:
+        given = {
+            "reason": reason.kind.value,
+            "register": reason.register,
+            "id": None if reason.id is None else f"{reason.id:#x}",
+            "source_value": None if reason.source is None else f"{reason.source:#x}",
+            "destination_value": None if reason.destination is None else f"{reason.destination:#x}",
+            "errno": None if reason.errno is None else reason.errno.name,
+            **dict(reason.detail),
+        }
+        facts |= {name: value for name, value in given.items() if value is not None}
+    return facts
+
+
+def _for_guests(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
+    """Allow the guests that are stuck to restart; or leave their hosts as they are."""
+    fleet, stuck = problem.fleet, set(_stuck(problem))
+    names = [str(problem.guests[guest].name) for guest in sorted(stuck)]
+    restarting = tuple(
+        msgspec.structs.replace(guest, restartable=True) if index in stuck else guest for index, guest in enumerate(fleet.guests)
+    )
+    policy = msgspec.structs.replace(fleet.policy, immovable=Immovable.RESTART)
+    facts = {"guests": _named(names), "count": str(len(names))}
+    yield (
+        Remedy(kind=RemedyKind.ALLOW_RESTART, facts=facts),
+        msgspec.structs.replace(fleet, guests=restarting, policy=policy),
+    )
+    hosts = sorted({str(problem.guests[guest].on) for guest in stuck})
+    yield (
+        Remedy(kind=RemedyKind.SKIP_HOSTS, facts={"hosts": _named(hosts), "count": str(len(hosts))}),
+        msgspec.structs.replace(fleet, policy=msgspec.structs.replace(fleet.policy, immovable=Immovable.SKIP)),
+    )
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+
+
+# --- pools in which nothing goes on --------------------------------------------------------------------------------------------------
+
+
+def _stuck_pools(problem: Problem, stuck: Stuck) -> Iterator[Cause]:
+    by_pool: dict[str, list[int]] = {}
+    for host in stuck.remaining:
+        by_pool.setdefault(problem.hosts[host].pool, []).append(host)
+    for pool, hosts in by_pool.items():
+        homeless = stuck.homeless.get(pool)
+        if homeless is None:
+            yield _no_slot(problem, pool, hosts)
+        else:
+            yield _no_room(problem, stuck, pool, hosts, homeless)
+
+
+def _no_slot(problem: Problem, pool: str, hosts: list[int]) -> Cause:
+    full = {
+        f"{scope} {place}".strip(): f"{slots.taken} of {slots.limit} taken"
+        for (scope, place), slots in problem.slots().items()
+        if not slots.free and any((scope, place) in set(problem.places(host)) for host in hosts)
+    }
+    return Cause(blocked_on=BlockedOn.UNAVAILABLE, facts={"pool": pool, "waiting_hosts": str(len(hosts)), **full})
+
+
+def _no_room(problem: Problem, stuck: Stuck, pool: str, hosts: list[int], homeless: list[int]) -> Cause:
+    """The first host that cannot be emptied, and why each of its guests that found no place found none."""
+    first = problem.on[homeless[0]]
+    landing = [host for host in problem.pools[pool] if host not in set(hosts) and problem.hosts[host].state is HostState.UP]
+    reasons = tuple(_why_homeless(problem, stuck, guest, landing) for guest in homeless[:MOST_NAMED])
+    vcpus, memory = stuck.placement.load(homeless)
+    kind = BlockedOn.CAPACITY if landing else BlockedOn.NO_UPGRADED_HOST
+    facts = {
+        "pool": pool,
+        "host": str(problem.hosts[first].name),
+        "waiting_hosts": str(len(hosts)),
+        "missing_vcpus": str(vcpus),
+        "missing_memory_mib": str(memory),
+    }
+    return Cause(blocked_on=kind, facts=facts, because=reasons)
+
+
+def _why_homeless(problem: Problem, stuck: Stuck, guest: int, landing: list[int]) -> Cause:
+    record, placement = problem.guests[guest], stuck.placement
+    facts = {"guest": str(record.name), "needs_vcpus": str(record.vcpus), "needs_memory_mib": str(record.memory_mib)}
+    fitting = [
+        host
+        for host in landing
+        if placement.room[host][0] - placement.used[host][0] >= record.vcpus
+        and placement.room[host][1] - placement.used[host][1] >= record.memory_mib
+    ]
+    if not fitting:
+        return Cause(blocked_on=BlockedOn.CAPACITY, facts=facts)
+    allowed = [host for host in fitting if problem.may_land(guest, host)]
+    if not allowed:
+        return Cause(blocked_on=BlockedOn.PLACEMENT, facts=facts)
+    taken = [host for host in allowed if (place := problem.place(guest, host)) is not None and placement.members[place]]
+    if len(taken) == len(allowed):
+        return Cause(blocked_on=BlockedOn.ANTI_AFFINITY, facts={**facts, "group": str(record.group)})
+    return Cause(blocked_on=BlockedOn.FIRMWARE, facts=facts, because=tuple(_refusals(problem, guest)))
+
+
+def _for_pools(problem: Problem, stuck: Stuck) -> Iterator[tuple[Remedy, Fleet]]:
+    """Lift limits that cost nothing first; then add hosts."""
+    fleet = problem.fleet
+    if fleet.policy.reserve_per_mille:
+        yield (
+            Remedy(kind=RemedyKind.LOWER_RESERVE, facts={"reserve": "0%"}),
+            msgspec.structs.replace(fleet, policy=msgspec.structs.replace(fleet.policy, reserve_per_mille=0)),
+        )
+    if any(pool not in stuck.homeless for pool in {problem.hosts[host].pool for host in stuck.remaining}):
+        yield _more_unavailable(problem)
+    for pool in sorted({problem.hosts[host].pool for host in stuck.remaining} & stuck.homeless.keys()):
+        yield from _more_hosts(problem, pool, stuck)
+
+
+def _more_unavailable(problem: Problem) -> tuple[Remedy, Fleet]:
+    """One slot more than is taken, in every scope that has none left."""
+    fleet = problem.fleet
+    limits = fleet.policy.max_unavailable
+    need = dict.fromkeys(("fleet", "zone", "rack"), 0)
+    for (scope, _), slots in problem.slots().items():
+        if not slots.free:
+            need[scope] = max(need[scope], slots.taken + 1)
+    raised = MaxUnavailable(
+        fleet=Share(count=need["fleet"]) if need["fleet"] else limits.fleet,
+        zone=Share(count=need["zone"]) if need["zone"] else limits.zone,
+        rack=Share(count=need["rack"]) if need["rack"] else limits.rack,
+    )
+    facts = {scope: str(count) for scope, count in need.items() if count}
+    policy = msgspec.structs.replace(fleet.policy, max_unavailable=raised)
+    return Remedy(kind=RemedyKind.RAISE_MAX_UNAVAILABLE, facts=facts), msgspec.structs.replace(fleet, policy=policy)
+
+
+def _more_hosts(problem: Problem, pool: str, stuck: Stuck) -> Iterator[tuple[Remedy, Fleet]]:
+    """Hosts like the pool's own, the smallest shape first, one to three of them, already on the target release."""
+    fleet = problem.fleet
+    shapes: dict[tuple[int, int], Host] = {}
+    for host in stuck.remaining:
+        record = problem.hosts[host]
+        if record.pool == pool:
+            shapes.setdefault((record.memory_mib, record.vcpus), record)
+    for (memory, vcpus), like in sorted(shapes.items())[:3]:
+        for count in range(1, MOST_HOSTS_ADDED + 1):
+            added = tuple(_added(like, number, fleet) for number in range(1, count + 1))
+            hosts = tuple(sorted((*fleet.hosts, *added), key=lambda host: host.name))
+            facts = {
+                "hosts": str(count),
+                "pool": pool,
+                "zone": like.zone,
+                "vcpus": str(vcpus),
+                "memory_mib": str(memory),
+                "like": str(like.name),
+            }
+            yield Remedy(kind=RemedyKind.ADD_HOST, facts=facts), msgspec.structs.replace(fleet, hosts=hosts)
+
+
+def _added(like: Host, number: int, fleet: Fleet) -> Host:
+    """A new host of a shape and CPU that is there, on the target release."""
+    name = HostName(f"{like.name}-added-{number}")
+    facts = msgspec.structs.replace(like.facts, vulnerabilities=None, workarounds=None, registers=None, masks=None)
+    return msgspec.structs.replace(like, name=name, release=fleet.target, facts=facts, state=HostState.UP, address=None)
