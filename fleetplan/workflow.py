@@ -20,7 +20,7 @@ from fleetplan.inventory.load import load
 from fleetplan.migration.classes import ClassTable
 
 if TYPE_CHECKING:
-    from fleetplan.migration.classes import HostOffer
+    from fleetplan.migration.register_file import RegisterRow
     from fleetplan.migration.verdict import Judgment
     from fleetplan.output.graphs import Drawing
     from fleetplan.rollout.invariants import Violation
@@ -175,8 +175,11 @@ def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = Fa
     return classes.judgment(classes.guests[guest_index], classes.hosts_now[source], there)
 
 
-def offers(subject: Study, hosts: tuple[str, ...]) -> dict[HostName, HostOffer]:
-    """What the named hosts (all, if none is named) offer a guest today."""
+def register_files(subject: Study, hosts: tuple[str, ...]) -> dict[HostName, tuple[RegisterRow, ...]]:
+    """What the named hosts (all, if none is named) give a guest that boots there."""
+    from fleetplan.migration.register_file import register_file  # noqa: PLC0415 - only who shows registers
+
     indices = [subject.host_index(name) for name in hosts] or range(len(subject.fleet.hosts))
     classes = subject.classes
-    return {subject.fleet.hosts[index].name: classes.host_class(classes.hosts_now[index]) for index in indices}
+    files = {number: register_file(classes.host_class(number)) for number in {classes.hosts_now[index] for index in indices}}
+    return {subject.fleet.hosts[index].name: files[classes.hosts_now[index]] for index in indices}

@@ -20,13 +20,13 @@ from fleetplan.cli.exits import Exit
 @refusals
 def command(inventory: Path, hosts: tuple[str, ...], form: str, today: date) -> Exit:
     """Show the firmware registers that HOSTS (default: all) give a guest that boots there."""
-    offers = workflow.offers(workflow.study(inventory, today), hosts)
+    files = workflow.register_files(workflow.study(inventory, today), hosts)
     if form == "json":
         from fleetplan.output.json import registers_json  # noqa: PLC0415 - one of the two is needed
 
-        emit(registers_json(offers))
+        emit(registers_json(files))
     else:
         from fleetplan.output.views.registers import registers_document  # noqa: PLC0415 - as above
 
-        show(registers_document(offers))
+        show(registers_document(files))
     return Exit.CLEAN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -176,6 +176,12 @@ class ClassTable:
     def guest_class(self, guest: GuestClassId) -> GuestState:
         """What guests of a class are."""
         return self._states[guest]
+
+    def states_now(self) -> Iterator[tuple[GuestClassId, HostClassId]]:
+        """Every pair of guest class and host class that the fleet has now, once each."""
+        place = {host.name: number for host, number in zip(self._fleet.hosts, self.hosts_now, strict=True)}
+        pairs = zip(self._fleet.guests, self.guests, strict=True)
+        return iter(dict.fromkeys((kind, place[guest.on]) for guest, kind in pairs))
 
     @property
     def host_classes(self) -> range:
