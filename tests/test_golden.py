@@ -60,7 +60,7 @@ def _cases() -> Iterator[Case]:
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))
 
 
-@pytest.mark.parametrize("case", _cases(), ids=lambda case: case.name)
+@pytest.mark.parametrize("case", list(_cases()), ids=lambda case: case.name)
 def test_the_output_is_what_it_was(case: Case, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("NO_COLOR", "1")

@@ -216,7 +216,7 @@ def _load(guest: GuestState, stream: _Stream, here: Kvm, machine: VirtualMachine
     failed, copied = _merge(stream, sorted(listed), lacking, loader)
     written = _write(stream, copied, machine, there)
     refusals = messages.refused(loader, written.refused) if written.refused else ()
-    merging = messages.merge(loader, lacking, unsent, failed=failed and not written.refused)
+    merging = messages.merge(loader, *_named(stream, lacking, unsent, loader), failed=failed and not written.refused)
     if failed:
         return _failure(Stage.MERGE, _lacking(stream, lacking, listed, Stage.MERGE), (*merging, *refusals))
     if written.refused:
@@ -270,6 +270,16 @@ def _merge(stream: _Stream, listed: list[int], lacking: list[int], loader: VmmPr
         case _:
             # The flag is assigned, not or-ed: the last register that the destination lacks decides alone.
             return not _tolerated(stream, lacking[-1]), common
+
+
+def _named(stream: _Stream, lacking: list[int], unsent: list[int], loader: VmmProfile) -> tuple[list[int], list[int]]:
+    """The registers that B loads name; B1 passes over the tolerated ones in silence."""
+    if loader.load is not Load.B1:
+        return lacking, unsent
+    on_either_side = {row.register for row in TOLERANCES if row.only is None}
+    return [register for register in lacking if not _tolerated(stream, register)], [
+        register for register in unsent if register not in on_either_side
+    ]
 
 
 def _tolerated(stream: _Stream, register: int) -> bool:

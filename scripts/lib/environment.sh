@@ -1,0 +1,83 @@
+# Makes the environment that the other scripts run in. Sourced, never run.
+#
+# environment KIND: KIND is `runtime` (what fleetplan needs) or `development` (that, and what tests and checks need).
+# Says on stderr what it does; prints nothing on stdout. The second time it only compares a stamp.
+
+root=$(cd -P "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.." && pwd)
+venv=$root/.venv
+
+say() { printf 'fleetplan: %s\n' "$*" >&2; }
+
+die() {
+    say "$*"
+    exit 2
+}
+
+# The newest Python that will do: 3.11 or later.
+find_python() {
+    local name
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$name"
+            return
+        fi
+    done
+    die "needs Python 3.11 or later; found $(python3 --version 2>/dev/null || echo none). Install one and run this again."
+}
+
+# What an environment of this kind must have been made from.
+stamp_of() {
+    printf '%s %s %s' "$1" "$root" "$(cksum <"$root/pyproject.toml")"
+}
+
+current() {
+    local kind
+    for kind in "$@"; do
+        [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made-for-$kind" 2>/dev/null)" = "$(stamp_of "$kind")" ] && return 0
+    done
+    return 1
+}
+
+development_packages() {
+    "$venv/bin/python" - "$root/pyproject.toml" <<'PYTHON'
+import sys, tomllib
+with open(sys.argv[1], "rb") as file:
+    print("\n".join(tomllib.load(file)["dependency-groups"]["dev"]))
+PYTHON
+}
+
+make_environment() {
+    local kind=$1 python
+    python=$(find_python) || exit 2
+    if ! "$venv/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        say "making an environment in $venv ($("$python" --version))"
+        rm -rf "$venv"
+        "$python" -m venv "$venv" >&2 || die "cannot make an environment: $python has no venv module (on Debian: apt install python3-venv)"
+    fi
+    rm -f "$venv"/.made-for-*
+    say "installing fleetplan and the libraries that it needs (once; this takes a minute)"
+    local wanted=(--editable "$root")
+    if [ "$kind" = development ]; then
+        say "installing what the tests need"
+        mapfile -t -O 2 wanted < <(development_packages)
+    fi
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}" >&2 ||
+        die "could not install; a package index must be within reach the first time"
+    stamp_of runtime >"$venv/.made-for-runtime"
+    if [ "$kind" = development ]; then
+        stamp_of development >"$venv/.made-for-development"
+    fi
+    say "ready"
+}
+
+environment() {
+    local kind=$1
+    current "$kind" && return
+    # One at a time: a second first run waits for the first, and then finds the stamp.
+    exec 9>"$root/.venv.lock"
+    if command -v flock >/dev/null; then
+        flock 9
+    fi
+    current "$kind" || make_environment "$kind"
+    exec 9>&-
+}
