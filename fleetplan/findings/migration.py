@@ -74,8 +74,8 @@ def undecided_hosts(evidence: Evidence) -> Iterator[Finding]:
         id="FP203",
         severity=Severity.NOTE,
         title="Births are assumed",
-        message="{count} guests have no `born`: they are taken to have cold booted on the release that their host runs now "
-        "(`{guest}` is the first)",
+        message="no `born` is given for {count} of the guests (`{guest}` is the first): they are taken to have cold booted on the "
+        "release that their host runs now",
         help="PSCI version and services travel with a guest from its birth. A guest born on an older kernel has less than its host now "
         "gives, and can go back where one born here cannot.",
         fix="Give `born` with the kernel of the host at the guest's last cold boot.",

@@ -278,3 +278,9 @@ def knows_machine(profile: VmmProfile, machine: str) -> bool | None:
         return None
     version = (int(match[1]), int(match[2]))
     return profile.machines[0] <= version <= profile.machines[1]
+
+
+def newest_qemu() -> str:
+    """The name of the newest QEMU that has a row."""
+    row = [row for row in ROWS if row.family is Family.QEMU][-1]
+    return f"{row.family.value}-{'.'.join(map(str, row.first))}"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fleetplan.fleet.model import Fleet, Host, HostName, HostState
+from fleetplan.fleet.model import Fleet, Host, HostName, HostState, Release
 from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share
 from fleetplan.migration.verdict import Judgment
+from fleetplan.migration.vmm import newest_qemu, parse, profiles
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Remedy, RemedyKind
 
@@ -81,8 +82,11 @@ def _refusals(problem: Problem, guest: int) -> Iterator[Cause]:
 
 
 def reason_facts(judgment: Judgment) -> dict[str, str]:
-    """The first reason of a judgment as facts: stage, register, id, both values in hex, errno, and what would decide."""
+    """The first reason of a judgment as facts: stage, register, id, both values in hex, errno, what would decide; and which registers."""
     facts = {"stage": judgment.stage.value}
+    named = list(dict.fromkeys(reason.register for reason in judgment.reasons if reason.register is not None))
+    if len(named) > 1 or (named and judgment.reasons[0].register is None):
+        facts["registers"] = _named(named)
     for reason in judgment.reasons[:1]:
         given = {
             "reason": reason.kind.value,
@@ -99,6 +103,7 @@ def reason_facts(judgment: Judgment) -> dict[str, str]:
 
 def _for_guests(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
     """Allow the guests that are stuck to restart; or leave their hosts as they are."""
+    yield from _other_vmm(problem)
     fleet, stuck = problem.fleet, set(_stuck(problem))
     names = [str(problem.guests[guest].name) for guest in sorted(stuck)]
     restarting = tuple(
@@ -115,6 +120,16 @@ def _for_guests(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
         Remedy(kind=RemedyKind.SKIP_HOSTS, facts={"hosts": _named(hosts), "count": str(len(hosts))}),
         msgspec.structs.replace(fleet, policy=msgspec.structs.replace(fleet.policy, immovable=Immovable.SKIP)),
     )
+
+
+def _other_vmm(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
+    """The same kernel with the newest VMM that is known, where a guest cannot move for its firmware's sake."""
+    fleet, newest = problem.fleet, newest_qemu()
+    refused = [guest for guest in _stuck(problem) if problem.guests[guest].migratable]
+    if refused and fleet.target.vmm.startswith("qemu-") and profiles(parse(fleet.target.vmm)) != profiles(parse(newest)):
+        target = Release(fleet.target.kernel, newest)
+        facts = {"kernel": target.kernel, "vmm": target.vmm}
+        yield Remedy(kind=RemedyKind.CHANGE_RELEASE, facts=facts), msgspec.structs.replace(fleet, target=target)
 
 
 def _named(names: list[str]) -> str:

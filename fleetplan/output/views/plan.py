@@ -175,7 +175,7 @@ def _proved(bound: Bound) -> str:
     if bound.met:
         return "no plan does better"
     gap = 100 * (bound.plan - bound.bound) / bound.bound if bound.bound else float("inf")
-    return f"within {gap:.1f} % of the best" if bound.bound else "no bound known"
+    return f"at most {gap:.1f} % above the best" if bound.bound else "no bound known"
 
 
 def _critical_path(plan: Plan) -> Iterator[Section]:

@@ -45,9 +45,18 @@ def cause_sentence(cause: Cause) -> str:
         case BlockedOn.UNAVAILABLE:
             return f"{_subject(facts)}: unavailable hosts use up max-unavailable{_tail(facts)}"
         case BlockedOn.VERDICT:
-            return f"{_subject(facts)}{_tail(facts)}"
+            return _verdict(facts)
         case _:
             assert_never(cause.blocked_on)
+
+
+def _verdict(facts: Mapping[str, str]) -> str:
+    """A refused move, or whatever else the chain ends at."""
+    if "to" not in facts:
+        return f"{_subject(facts)}{_tail(facts)}"
+    rest = {name: value for name, value in facts.items() if name not in {"to", "verdict", "stage"}}
+    where = f" at {facts['stage']}" if facts.get("verdict") == "FAILS" else ""
+    return f"a move to {facts['to']} is {facts['verdict']}{where}{_tail(rest)}"
 
 
 SUBJECTS = ("guest", "host", "pool", "zone")
@@ -93,7 +102,7 @@ REMEDIES: Mapping[RemedyKind, str] = {
     RemedyKind.RAISE_MAX_UNAVAILABLE: "raise `policy.max_unavailable`",
     RemedyKind.LOWER_RESERVE: "lower `policy.reserve`",
     RemedyKind.PIN_AND_RESTART: "pin the PSCI version and restart",
-    RemedyKind.CHANGE_RELEASE: "take another release",
+    RemedyKind.CHANGE_RELEASE: "take the kernel together with another VMM",
     RemedyKind.ACCEPT_LOSS: "accept the loss with a waiver",
     RemedyKind.PROBE: "find out what is not known",
 }
