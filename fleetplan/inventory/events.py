@@ -43,6 +43,9 @@ class SeqNode:
 Node = ScalarEvent | MapNode | SeqNode
 """A scalar is libyaml's own event: `value` is its text, `style` None for a plain one."""
 
+PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser, or the one in Python where PyYAML was built without it: the same events, more slowly."""
+
 Report = Callable[..., None]
 """`report(rule, mark, **facts)`."""
 
@@ -51,8 +54,7 @@ class Events:
     """The events of one text. Raises yaml.YAMLError where the text is not YAML."""
 
     def __init__(self, text: bytes, report: Report) -> None:
-        parser: Any = getattr(yaml, "CParser", None) or yaml.SafeLoader
-        self._next: Callable[[], Any] = parser(text).get_event
+        self._next: Callable[[], Any] = PARSER(text).get_event
         self._report = report
 
     def document(self) -> Any:

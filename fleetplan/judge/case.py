@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
-from fleetplan.fleet.model import Fleet, GuestName, HostName, HostState
+from fleetplan.fleet.model import Fleet, Guest, GuestName, HostName, HostState
 from fleetplan.migration.classes import ClassTable, GuestClassId
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, Step, StepKind
 
 NEVER = 1 << 62
 """Later than everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A guest takes room on a host from `since` (the start of its arrival) to `until` (the end of its departure)."""
+
+    guest: Guest
+    host: HostName
+    since: int
+    until: int
+    arrival: Step | None
 
 
 class Case:
@@ -80,6 +92,14 @@ class Case:
             steps.sort(key=lambda step: (step.start_s, step.end_s))
         return found
 
+    @cached_property
+    def stays(self) -> list[Stay]:
+        """Where every guest takes room, and when: on both ends of a migration while it runs, and while it is stopped."""
+        moves: dict[GuestName, list[Step]] = defaultdict(list)
+        for step in self.migrations:
+            moves[step.guest or GuestName("")].append(step)
+        return [stay for guest in self.fleet.guests for stay in _stays_of(guest, moves.get(guest.name, []))]
+
     def upgraded_at(self, host: HostName) -> int:
         """From when on a host runs the target release: 0 if it does from the start, NEVER if it does not."""
         if self.hosts[host].release == self.fleet.target:
@@ -141,6 +161,14 @@ class Case:
             if step.guest is not None and step.destination is not None:
                 where[step.guest] = step.destination
         return where
+
+
+def _stays_of(guest: Guest, moves: list[Step]) -> Iterator[Stay]:
+    host, since, arrival = guest.on, 0, None
+    for step in moves:
+        yield Stay(guest, host, since, step.end_s, arrival)
+        host, since, arrival = step.destination or host, step.start_s, step
+    yield Stay(guest, host, since, NEVER, arrival)
 
 
 def broken(invariant: InvariantId, subject: str, *steps: Step, at_s: int | None = None, **facts: object) -> Violation:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
-from fleetplan.fleet.model import Guest, GuestName, Host, HostName, HostState, Scope
+from fleetplan.fleet.model import GuestName, Host, HostName, HostState, Scope
 from fleetplan.fleet.policy import Immovable
-from fleetplan.judge.case import NEVER, Case, broken
+from fleetplan.judge.case import Case, Stay, broken
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Step, StepKind
 
@@ -22,35 +21,11 @@ END, START = 0, 1
 ALIVE = frozenset({HostState.UP, HostState.CORDONED})
 
 
-@dataclass(frozen=True, slots=True)
-class _Stay:
-    """A guest takes room on a host from `since` (the start of its arrival) to `until` (the end of its departure)."""
-
-    guest: Guest
-    host: HostName
-    since: int
-    until: int
-    arrival: Step | None
-
-
-def _stays(case: Case) -> Iterator[_Stay]:
-    """Where every guest takes room, and when."""
-    moves: dict[GuestName, list[Step]] = defaultdict(list)
-    for step in case.migrations:
-        moves[step.guest or GuestName("")].append(step)
-    for guest in case.fleet.guests:
-        host, since, arrival = guest.on, 0, None
-        for step in moves.get(guest.name, ()):
-            yield _Stay(guest, host, since, step.end_s, arrival)
-            host, since, arrival = step.destination or host, step.start_s, step
-        yield _Stay(guest, host, since, NEVER, arrival)
-
-
 def _landings(case: Case) -> Iterator[tuple[Step, Host, int, int]]:
     """Every arrival, with the vCPUs and the MiB in use on its host from then on."""
-    events: dict[HostName, list[tuple[int, int, str, int, _Stay]]] = defaultdict(list)
+    events: dict[HostName, list[tuple[int, int, str, int, Stay]]] = defaultdict(list)
     touched = {step.destination for step in case.migrations}
-    for stay in _stays(case):
+    for stay in case.stays:
         if stay.host in touched:
             since = -1 if stay.arrival is None else stay.since
             events[stay.host].append((since, START, stay.guest.name, 1, stay))
@@ -92,7 +67,7 @@ def apart(case: Case) -> Iterator[Violation]:
     """A member of a group kept apart does not come to a place where another one is."""
     moving = {case.guests[step.guest or GuestName("")].group for step in case.migrations}
     spans: dict[tuple[str, str], list[tuple[int, int, str, Step | None]]] = defaultdict(list)
-    for stay in _stays(case):
+    for stay in case.stays:
         group = case.fleet.groups.get(stay.guest.group) if stay.guest.group in moving and stay.guest.group is not None else None
         if group is not None and group.apart is not None:
             place = (group.name, _place(case.hosts[stay.host], group.apart))
@@ -184,7 +159,7 @@ def drained(case: Case) -> Iterator[Violation]:
         upgrade, check = case.one(host, StepKind.UPGRADE), case.one(host, StepKind.CHECK)
         if upgrade is not None:
             busy[host] = (upgrade, upgrade.start_s, check.end_s if check is not None else upgrade.end_s)
-    for stay in _stays(case):
+    for stay in case.stays:
         if stay.host not in busy:
             continue
         upgrade, start, end = busy[stay.host]
@@ -192,7 +167,7 @@ def drained(case: Case) -> Iterator[Violation]:
             yield broken(InvariantId.DRAINED, f"host {stay.host}", upgrade, guest=stay.guest.name)
 
 
-def _stopped(case: Case, stay: _Stay, start: int, end: int) -> bool:
+def _stopped(case: Case, stay: Stay, start: int, end: int) -> bool:
     """Whether a guest is stopped for the whole of a span."""
     steps = case.of_guest.get(stay.guest.name, [])
     stops = [step for step in steps if step.kind is StepKind.STOP and step.end_s <= start]
