@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from fleetplan.findings.finding import Finding, Severity
 from fleetplan.fleet.model import Fleet, GuestName, HostName
@@ -91,7 +92,7 @@ def study(inventory: Path, today: date) -> Study:
         raise InputRefusedError(loaded.findings)
     whole = loaded.fleet
     valid = tuple(waiver for waiver in whole.waivers if date.fromisoformat(waiver.expires) > today)
-    fleet = whole if valid == whole.waivers else msgspec.structs.replace(whole, waivers=valid)
+    fleet = whole if valid == whole.waivers else replace(whole, waivers=valid)
     return Study(whole, fleet, loaded.findings, today)
 
 
@@ -112,8 +113,7 @@ def reaches(findings: tuple[Finding, ...], limit: Severity) -> bool:
     return any(RANK[RULES[finding.rule].severity] <= RANK[limit] for finding in findings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """What planning came to. With violations, the judge has refuted the plan, and nobody may use it."""
 
     outcome: Plan | Infeasible

@@ -26,9 +26,7 @@ def _shown() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("line", "output"), _shown(), ids=[line for line, _ in _shown()])
-def test_the_output_shown_is_the_output(
-    line: str, output: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_output_shown_is_the_output(line: str, output: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     words = shlex.split(line)
     assert words[0] in {"fleetplan", "scripts/fleetplan"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from fleetplan.fleet.source import NOWHERE, Location
 
@@ -20,8 +21,7 @@ class Severity(StrEnum):
 RANK: Mapping[Severity, int] = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of finding.
 
     `message` is a sentence with `{names}` of facts. `help` says why it matters and `fix` what to do; `source` where the fact behind
@@ -37,8 +37,7 @@ class Rule:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A rule, the thing it is about, where that stands, and the facts that fill the rule's message.
 
     `excerpt` is the line of the file at `at`, as it was read, or empty where no file line applies.
@@ -47,7 +46,7 @@ class Finding:
     rule: str
     subject: str
     at: Location = NOWHERE
-    facts: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = {}
     excerpt: str = ""
 
     def sort_key(self) -> tuple[Location, str, str, tuple[tuple[str, str], ...]]:

@@ -7,16 +7,16 @@ A rule is one function and its text: write a generator of findings, put `@rule(R
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from fleetplan.findings.finding import Finding, Rule
 from fleetplan.fleet.model import Fleet
 from fleetplan.migration.classes import ClassTable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What rules look at. `today` is the day as of which waivers count."""
 
     fleet: Fleet

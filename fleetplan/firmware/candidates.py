@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
@@ -12,16 +13,14 @@ MOST_CANDIDATES = 64
 """Above this number of combinations nothing is judged: the answer is unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate(Generic[T]):
+class Candidate(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """One possible value. `assuming` says in words what must be so for it, empty where nothing is assumed."""
 
     value: T
     assuming: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidates(Generic[T]):
+class Candidates(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """All possible values, at least one; the same value may stand under several assumptions.
 
     `decided_by` names the fact that would leave one (`build of the distribution kernel`, `MIDR_EL1`, `a probe of the host`),

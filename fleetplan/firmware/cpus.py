@@ -6,9 +6,10 @@ A list that moves with the kernel (the BHB loop list) belongs to the kernel's pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
+
+import msgspec
 
 LISTS = "kernel-firmware-registers 4.4: MIDR lists of arch/arm64/kernel/proton-pack.c, 5.6.19 to 7.1.13"
 CPUTYPE = "arch/arm64/include/asm/cputype.h"
@@ -30,8 +31,7 @@ def parts(midr: int) -> Midr:
     return Midr(midr >> 24 & 0xFF, midr >> 4 & 0xFFF, midr >> 20 & 0xF, midr & 0xF)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cpu:
+class Cpu(msgspec.Struct, frozen=True, kw_only=True):
     """One CPU design, all revisions of it.
 
     `names` are what operators write, the first is ours. `csv2` are the values that ID_AA64PFR0_EL1.CSV2 may have on it (2 counts as 1:

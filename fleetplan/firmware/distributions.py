@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from fleetplan.firmware.errno import Errno
 from fleetplan.firmware.profile import BhbRule, IdRule, Listed, Workaround2Era
@@ -32,8 +33,7 @@ PSCI: Mapping[str, tuple[int, ...]] = {
 AMPERE1 = frozenset({(0xC0, 0xAC3)})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Build:
+class Build(msgspec.Struct, frozen=True, kw_only=True):
     """A row: release strings, the builds among them (from `first` to `last`, both included), and what they do.
 
     `pattern` may have a group `build`, a number. `firmware` is the number of firmware registers listed (1, 3, 4, 7 or 8).
@@ -48,7 +48,7 @@ class Build:
     source: str
     first: int = 0
     last: int = 10**9
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[str, Any] = {}
     loops: frozenset[tuple[int, int]] = frozenset()
 
     def matches(self, text: str) -> bool:

@@ -9,9 +9,11 @@ asks for them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware import encodings
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, DEBUG_IDS, EVENT_IDS, by_name
@@ -37,8 +39,7 @@ class Place(Enum):
     CACHES = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
+class Family(msgspec.Struct, frozen=True, kw_only=True):
     """Registers that come and go together. `place` is where they stand unless they are in the table (`in_table`)."""
 
     name: str
@@ -203,8 +204,7 @@ def listed(kernel: KernelProfile, features: Features = frozenset()) -> tuple[int
     return tuple(register for _, register in sorted(places))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What a fresh vCPU of the same host listed and read while the host ran `kernel`: (id, value), in list order."""
 
     kernel: KernelProfile
@@ -331,8 +331,7 @@ class Difference(Enum):
     """The values may differ, and the second kernel does not take every value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One register that does not simply carry over from one kernel to another."""
 
     id: int

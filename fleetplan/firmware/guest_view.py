@@ -7,8 +7,9 @@ observed calls; SMCCC DEN0028, PSCI DEN0022, TRNG DEN0098.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.profile import KernelProfile
@@ -48,8 +49,7 @@ REGISTER_OF: Mapping[Item, fw.FirmwareRegister] = {
 """The register that decides each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestView:
+class GuestView(msgspec.Struct, frozen=True, kw_only=True):
     """What a guest sees.
 
     `psci` is the PSCI version. The workarounds are answers of ARCH_FEATURES: 0 needed and there, 1 not needed here, -1 not there,

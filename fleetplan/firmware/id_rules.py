@@ -8,9 +8,11 @@ known to be the same only under kernels that do not differ in these rules.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware.cpus import by_midr
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, by_name
@@ -26,8 +28,7 @@ FIRECRACKER = "observed: Firecracker fingerprints of Neoverse N1 and V1 on 5.10,
 # --- what may be written ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
+class Fields(msgspec.Struct, frozen=True, kw_only=True):
     """Which fields of one ID register a restore may lower where ID registers are writable.
 
     A field that does not compare by level is not among them. `more` adds fields by kernel. `ignored` are dropped by kernels that hide
@@ -154,8 +155,7 @@ class Silicon(NamedTuple):
     revidr: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hidden:
+class Hidden(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of a register that the hardware has and that some kernels make 0."""
 
     register: int
@@ -164,8 +164,7 @@ class Hidden:
     by: Callable[[KernelProfile], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Design:
+class Design(msgspec.Struct, frozen=True, kw_only=True):
     """A CPU design (MIDR_EL1 without variant and revision) whose registers were read under several kernels.
 
     `debug` is ID_AA64DFR0_EL1 without DebugVer and PMUVer, which are `debug_version` and `pmu_version` in hardware. `csv3`: the

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import islice
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidate, Candidates
 from fleetplan.firmware.distributions import BUILDS, DEBIAN_ABI, UPSTREAM, Build
@@ -33,8 +35,7 @@ class KernelNameError(ValueError):
     """A text that is no kernel release."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelRelease:
+class KernelRelease(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed `uname -r`. `numbers` are (major, minor, patch); `rc` is 0 for a release; `suffix` is all after the numbers."""
 
     text: str
@@ -70,11 +71,11 @@ def profiles(release: KernelRelease) -> Candidates[KernelProfile]:
 
     Complexity: at most 64 candidates; remembered, so that a second call costs a dictionary look-up.
     """
+    if release.suffix == "" or any(re.search(pattern, release.suffix) for pattern, _ in UPSTREAM):
+        return _upstream(release)
     build = next((build for build in BUILDS if build.matches(release.text)), None)
     if build is not None:
         return _distribution(release, build)
-    if release.suffix == "" or any(re.search(pattern, release.suffix) for pattern, _ in UPSTREAM):
-        return _upstream(release)
     if re.search(DEBIAN_ABI, release.suffix):
         return _some_point_release(release)
     return _unknown_vendor(release)
@@ -114,7 +115,7 @@ def _folded(profile: dict[str, Any], index: int, branch: Branch, patch: int) -> 
 
 
 def _fields(profile: KernelProfile) -> Iterator[tuple[str, Any]]:
-    return ((field.name, getattr(profile, field.name)) for field in fields(profile))
+    return ((name, getattr(profile, name)) for name in profile.__struct_fields__)
 
 
 def _distinct(options: list[Candidate[KernelProfile]], decided_by: str) -> Candidates[KernelProfile]:

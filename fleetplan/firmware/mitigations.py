@@ -7,10 +7,12 @@ that remain. The two halves of a platform decide different registers and are sea
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain, combinations, product
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware.candidates import Candidate, Candidates
 from fleetplan.firmware.cpus import TABLE, Cpu, by_midr, by_name, parts, unlisted
@@ -44,8 +46,7 @@ OTHER_SWITCHES = tuple(
 """Every command line that is not the default, for hosts whose texts the default one cannot have produced."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelFacts:
+class LevelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a host. None: not known.
 
     `cpu` is a name of `cpus.TABLE`, used where `midr` is not given. `cmdline` None means the default one (an assumption). `ssbs` is
@@ -62,8 +63,7 @@ class LevelFacts:
     workarounds: tuple[int | None, int | None, int | None] = (None, None, None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assumption:
+class Assumption(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is taken to be so because the inventory does not say: the fact that would replace it, and what is assumed."""
 
     subject: str

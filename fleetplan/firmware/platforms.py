@@ -6,9 +6,11 @@ prediction (v2, BHB) and store bypass (v4), decide different registers. The rule
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware.cpus import Cpu
 from fleetplan.firmware.kernels import BhbRule, KernelProfile, Workaround2Era
@@ -34,8 +36,7 @@ class Answer(Enum):
     """Not required (WORKAROUND_2 only)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class Branch(msgspec.Struct, frozen=True, kw_only=True):
     """The half of a platform that decides v2 and BHB. `csv2` is ID_AA64PFR0_EL1.CSV2, 2 counting as 1."""
 
     csv2: int
@@ -45,16 +46,14 @@ class Branch:
     clrbhb: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Store:
+class Store(msgspec.Struct, frozen=True, kw_only=True):
     """The half of a platform that decides v4."""
 
     ssbs: bool
     workaround_2: Answer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Platform:
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
     """What a kernel upgrade does not change."""
 
     cpu: Cpu
@@ -62,8 +61,7 @@ class Platform:
     store: Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switches:
+class Switches(msgspec.Struct, frozen=True, kw_only=True):
     """The words of a kernel command line that move a level."""
 
     nospectre_v2: bool = False

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from fleetplan.firmware.errno import Errno
 
@@ -49,8 +50,7 @@ class Listed(Enum):
     BY_FEATURE = "by feature"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelProfile:
+class KernelProfile(msgspec.Struct, frozen=True, kw_only=True):
     """What one kernel's KVM does, as far as a guest's save and restore can tell. Two releases with equal profiles act alike.
 
     `registers` are names of firmware registers in list order. `psci_accepted` are the values that SET takes with PSCI_0_2, ascending;

@@ -6,8 +6,9 @@ Nothing outside of this file compares values of firmware registers or knows a bi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from fleetplan.firmware.errno import Errno
 
@@ -47,8 +48,7 @@ class Change(Enum):
     DIFFERENT = "different"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirmwareRegister:
+class FirmwareRegister(msgspec.Struct, frozen=True, kw_only=True):
     """A row. `words` are values (of a bitmap: bits) in words; for levels, `ladder` gives the values from worst to best.
 
     `valid` are the bits that a value may have at all.

@@ -7,8 +7,9 @@ point release is not proven, the branch has a range in which both answers are po
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from fleetplan.firmware.errno import Errno
 from fleetplan.firmware.profile import BhbRule, IdRule, KernelProfile, Listed, Workaround2Era
@@ -54,8 +55,7 @@ OLDEST = KernelProfile(
 """4.4: PSCI 0.2 and no register (linux 4.4.121, arch/arm/kvm/psci.c)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A change.
 
     `sets` are fields with their new value; `adds` registers and `loops` CPUs come on top of what is there. `since` is the first

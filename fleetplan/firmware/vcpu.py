@@ -7,8 +7,9 @@ levels to nobody (they are read from the host), ID registers to the VM from 6.7 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.encodings import by_name
@@ -19,8 +20,7 @@ from fleetplan.firmware.profile import IdRule, KernelProfile, Workaround2Era
 Feature = Literal["psci_0_2", "pmu_v3", "sve", "ptrauth_address", "ptrauth_generic"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Levels:
+class Levels(msgspec.Struct, frozen=True, kw_only=True):
     """Host levels of the workarounds, as the kernel holds them (not as GET encodes them).
 
     `spectre_v2` and `bhb`: 0 vulnerable, 1 mitigated, 2 unaffected. `ssb` (v4): 0 vulnerable, 1 unknown, 2 mitigated dynamically,
@@ -33,8 +33,7 @@ class Levels:
     ssbs: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtherRegister:
+class OtherRegister(msgspec.Struct, frozen=True, kw_only=True):
     """A register that is no firmware register: what a fresh vCPU reads (None: not known) and which bits a restore may change.
 
     `writable` None: any value may be written (context, timers, PMU). 0: only the very value that is there.
@@ -55,8 +54,7 @@ class OtherRegister:
     partial: tuple[int, int] = (0, 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kvm:
+class Kvm(msgspec.Struct, frozen=True, kw_only=True):
     """/dev/kvm of a host: its kernel's rules, its levels, and the other registers that a fresh vCPU lists (in list order).
 
     `probed` says that `others` is the host's own list and not derived from its kernel and CPU.
@@ -68,8 +66,7 @@ class Kvm:
     probed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What an ioctl returns: an errno, or None and, for a GET, the value."""
 
     errno: Errno | None = None
@@ -82,14 +79,13 @@ SSBS = 0xF0
 """ID_AA64PFR1_EL1.SSBS, bits 7:4: not zero where a guest can protect itself against v4."""
 
 
-@dataclass(slots=True)
-class _Vcpu:
+class _Vcpu(msgspec.Struct):
     """What belongs to one vCPU. `features` None: not initialised."""
 
     features: frozenset[Feature] | None = None
     finalised: bool = False
     workaround_2_enabled: bool = False
-    others: dict[int, int] = field(default_factory=dict)
+    others: dict[int, int] = {}
 
     @property
     def psci_0_2(self) -> bool:

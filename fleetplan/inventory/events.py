@@ -7,9 +7,9 @@ libyaml's events are used without its composer: nothing is built for the whole f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import yaml
 from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
@@ -24,16 +24,14 @@ Mark = Any
 """libyaml's mark: `line` and `column`, both from 0. (Its stubs say that events may have none; parsed ones always do.)"""
 
 
-@dataclass(frozen=True, slots=True)
-class MapNode:
+class MapNode(msgspec.Struct, frozen=True):
     """A mapping: keys and values in their order, duplicates included."""
 
     entries: list[tuple[ScalarEvent, Node]]
     start_mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
-class SeqNode:
+class SeqNode(msgspec.Struct, frozen=True):
     """A sequence."""
 
     items: list[Node]

@@ -6,11 +6,12 @@ import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
+from msgspec.structs import replace
 from yaml.events import MappingStartEvent, ScalarEvent
 
 from fleetplan.findings import inventory_rules as rules
@@ -28,8 +29,7 @@ CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 PEOPLES = (".yaml", ".yml", ".json")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     """What came of reading: a fleet, unless there were errors; and all findings, sorted."""
 
     fleet: Fleet | None
@@ -196,7 +196,7 @@ class _Document:
             return
         kinds = {"target": schema.TARGET, "policy": schema.POLICY, "defaults": schema.DEFAULTS}
         found = {} if is_null(node) and name != "target" else schema.section(kinds[name], node, Place("", name, self._report))
-        self._draft.sections[name] = Raw({} if found is BAD else found, at, {}, found is not BAD)
+        self._draft.sections[name] = Raw({} if found is BAD else found, at, (), found is not BAD)
 
     def _list(self, name: str, node: Node) -> None:
         kind, records = (schema.WAIVER, self._draft.waivers) if name == "waivers" else (schema.RELEASE, self._draft.releases)
@@ -207,7 +207,7 @@ class _Document:
             return
         for number, item in enumerate(node.items, 1):
             found = schema.section(kind, item, Place("", f"{name}[{number}]", self._report))
-            records.append(Raw({} if found is BAD else found, location(self._file, item.start_mark), {}, found is not BAD))
+            records.append(Raw({} if found is BAD else found, location(self._file, item.start_mark), (), found is not BAD))
 
     def _records(self, kind: schema.Kind, noun: str, records: dict[str, Raw], events: Events) -> None:
         for key, first in events.entries():
@@ -226,14 +226,14 @@ class _Document:
     def _record(self, kind: schema.Kind, owner: str, key: ScalarEvent, node: Node) -> Raw:
         at = location(self._file, key.start_mark)
         if is_null(node):
-            return Raw({}, at, {})
+            return Raw({}, at)
         if not isinstance(node, MapNode):
             Place(owner, "", self._report).report(
                 rules.WRONG_TYPE, node.start_mark, what=owner, expected="a mapping", found=described(node)
             )
-            return Raw({}, at, {}, sound=False)
+            return Raw({}, at, (), sound=False)
         found, sound, refers = schema.entries(kind, node, Place(owner, "", self._report))
-        return Raw(found, at, {name: location(self._file, mark) for name, mark in refers.items()}, sound)
+        return Raw(found, at, tuple((name, location(self._file, mark)) for name, mark in refers.items()), sound)
 
 
 def _from(file: str, at: Location) -> str:
@@ -291,7 +291,7 @@ class _Facts:
             return
         rest = MapNode([entry for entry in node.entries if entry[0].value != noun], node.start_mark)
         found, sound, refers = schema.entries(kind, rest, Place(owner, "", self._report))
-        places = {key: Location(self._file, self._line, mark.column + 1) for key, mark in refers.items()}
+        places = tuple((key, Location(self._file, self._line, mark.column + 1)) for key, mark in refers.items())
         records[name] = Raw(found, Location(self._file, self._line, 1), places, sound)
 
 

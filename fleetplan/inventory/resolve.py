@@ -26,7 +26,7 @@ from fleetplan.fleet.model import (
 from fleetplan.fleet.policy import DEFAULT_MAX_UNAVAILABLE, Policy, Waiver
 from fleetplan.fleet.source import Location
 from fleetplan.inventory import schema
-from fleetplan.inventory.draft import Draft, Raw
+from fleetplan.inventory.draft import Draft, Raw, place_of
 
 ERRORS = frozenset(row.id for row in rules.INVENTORY_RULES if row.severity is Severity.ERROR)
 HOST_RENAMED = {"memory": "memory_mib", "bandwidth": "bandwidth_mib_s", "reboot": "reboot_s"}
@@ -43,6 +43,9 @@ def resolve(draft: Draft, at: Location) -> Fleet | None:
     _references(draft, guests, hosts)
     if any(finding.rule in ERRORS for finding in draft.findings):
         return None
+    # From here on each raw record goes when its guest is made, so that both never take room at once.
+    draft.guests.clear()
+    draft.guest_facts.clear()
     return _fleet(draft, hosts, guests, overrides, at)
 
 
@@ -97,7 +100,7 @@ def _own(raw: Raw | None, fact: Raw | None) -> Raw:
         only = raw or fact
         assert only is not None  # noqa: S101 - the name came from one of the two
         return only
-    return Raw({**fact.values, **raw.values}, raw.at, {**fact.refers, **raw.refers}, raw.sound and fact.sound)
+    return Raw({**fact.values, **raw.values}, raw.at, tuple({**dict(fact.refers), **dict(raw.refers)}.items()), raw.sound and fact.sound)
 
 
 def _follow(draft: Draft, own: Mapping[str, Raw], done: dict[str, dict[str, Any]], name: str, noun: str) -> None:
@@ -109,11 +112,11 @@ def _follow(draft: Draft, own: Mapping[str, Raw], done: dict[str, dict[str, Any]
         if base is None or base in done:
             break
         if base not in own:
-            _dangling(draft, raw.refers["like"], f"`like` of {noun} `{chain[-1]}`", noun, base, own)
+            _dangling(draft, place_of(raw, "like"), f"`like` of {noun} `{chain[-1]}`", noun, base, own)
             break
         if base in chain:
             circle = " is like ".join(f"`{link}`" for link in [*chain[chain.index(base) :], base])
-            draft.report(rules.LIKE_CYCLE, base, raw.refers["like"], what=f"{noun} `{base}`", chain=circle)
+            draft.report(rules.LIKE_CYCLE, base, place_of(raw, "like"), what=f"{noun} `{base}`", chain=circle)
             break
         chain.append(base)
     values: dict[str, Any] = done.get(own[chain[-1]].values.get("like", ""), {})
@@ -147,7 +150,7 @@ UNREAD = frozenset(row.id for row in (rules.UNREADABLE, rules.EMPTY, rules.NOT_T
 def _references(draft: Draft, guests: Mapping[str, tuple[Raw, dict[str, Any]]], hosts: Mapping[str, tuple[Raw, dict[str, Any]]]) -> None:
     """Every name in a guest that must be the name of something; each reported where it was written."""
     for name, (raw, _) in guests.items():
-        for key, at in raw.refers.items():
+        for key, at in raw.refers:
             value = raw.values.get(key)
             if value is None or key == "like":
                 continue
@@ -212,7 +215,7 @@ def _policy(draft: Draft, at: Location) -> Policy:
 def _fleet(
     draft: Draft,
     hosts: Mapping[str, tuple[Raw, dict[str, Any]]],
-    guests: Mapping[str, tuple[Raw, dict[str, Any]]],
+    guests: dict[str, tuple[Raw, dict[str, Any]]],
     overrides: tuple[Override, ...],
     at: Location,
 ) -> Fleet:
@@ -227,7 +230,7 @@ def _fleet(
     return Fleet(
         target=Release(**draft.sections["target"].values),
         hosts=tuple(_host(name, raw, values, shared) for name, (raw, values) in hosts.items()),
-        guests=tuple(_guest(name, raw, values) for name, (raw, values) in guests.items()),
+        guests=tuple(_guest(name, *guests.pop(name)) for name in list(guests)),
         groups=groups,
         policy=_policy(draft, at),
         waivers=tuple(Waiver(**raw.values, at=raw.at) for raw in draft.waivers),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from fleetplan.findings import inventory_rules as rules
 from fleetplan.fleet.model import HostState, Scope
@@ -14,8 +15,7 @@ from fleetplan.inventory.events import MapNode, Mark, Node
 from fleetplan.inventory.values import BAD, Place, Reader
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class Key(msgspec.Struct, frozen=True, kw_only=True):
     """A key: how its value is read and what it means. `refers` keys name another thing, whose existence is looked at later."""
 
     read: Reader

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -15,6 +14,7 @@ from functools import lru_cache
 from sys import intern
 from typing import Any
 
+import msgspec
 from yaml.events import ScalarEvent
 
 from fleetplan.findings import inventory_rules as rules
@@ -42,8 +42,7 @@ MOST_DIGITS = 18
 """Longer numbers are impossible for everything that an inventory counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """What a value belongs to, for its error: `host `arm-01`` and `zone`; and where errors go."""
 
     owner: str
@@ -128,8 +127,7 @@ def hexadecimal(node: Node, place: Place) -> Any:
     return place.wrong(node, "a number such as 0x413fd0c1")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Units:
+class Units(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of quantity: its units in the unit of the value, and how to ask for it."""
 
     units: Mapping[str, Decimal]

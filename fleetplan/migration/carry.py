@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.guest_view import GuestView, view
@@ -18,8 +19,7 @@ class Carried:
         self.registers = {register.id: register for register in registers}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuestState:
+class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     """What makes a guest class.
 
     `process` is the VMM that runs the guest, where it is another than its host's. `pin` is the value of the PSCI property in its

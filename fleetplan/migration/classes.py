@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware.registers import BY_NAME, PSCI_VERSION, psci_value
 from fleetplan.firmware.vcpu import Kvm
@@ -20,8 +22,7 @@ HostClassId = int
 GuestClassId = int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hop:
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
     """A move of a guest class from one host class to another.
 
     Its verdict, whether policy allows a plan to use it, and what the guest is afterwards (its own class again where it stays behind).

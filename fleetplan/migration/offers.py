@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import islice
+
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates
@@ -26,8 +28,7 @@ WITH_PMU: frozenset[Feature] = frozenset({"psci_0_2", "pmu_v3"})
 BY_MIDR = "MIDR_EL1"
 
 
-@dataclass(frozen=True, eq=False)
-class HostOffer:
+class HostOffer(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """What hosts of one class offer.
 
     `kvms` and `vmms` are all that may be there, at least one each; with one each, everything is known. `identity` is equal for hosts
@@ -44,7 +45,7 @@ class HostOffer:
     features: frozenset[Feature]
     stated: HostFacts
 
-    @cached_property
+    @property
     def label(self) -> str:
         """Words for a host of this class: release and CPU."""
         return f"{self.release} on {self.identity or 'a CPU that is not known'}"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.vcpu import Kvm, VirtualMachine
 from fleetplan.migration.offers import HostOffer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegisterRow:
+class RegisterRow(msgspec.Struct, frozen=True, kw_only=True):
     """One firmware register of a host. `values` are all that it may read, ascending; `may_lack`: the kernel may not have it at all."""
 
     id: int

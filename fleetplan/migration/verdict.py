@@ -7,8 +7,10 @@ an executable KVM of the destination, in the VMM's write order; then what the gu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.encodings import by_name
@@ -63,8 +65,7 @@ class ReasonKind(StrEnum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """Why a verdict is what it is.
 
     `register` is a name (`PSCI_VERSION`, `CCSIDR_EL1`, `S3_0_C0_C5_0`); `id` its id; `source` the saved value and `destination` what
@@ -85,8 +86,7 @@ RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 """How verdicts take precedence: the higher one is said."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judgment:
+class Judgment(msgspec.Struct, frozen=True, kw_only=True):
     """What one move comes to. `stage` says where it was decided; `after` is the guest at the destination, None if it stays.
 
     `lost` are names of registers whose loss a waiver would have to accept (of a STRIPS).
@@ -131,8 +131,7 @@ def _unknown(source: HostOffer, destination: HostOffer, worst: tuple[Reason, ...
 # --- one way in which both hosts may be ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Stream:
+class _Stream(msgspec.Struct, frozen=True):
     """What is saved: the firmware registers and their values, and the others as the guest carries them; ids in list order."""
 
     firmware: dict[int, int]
@@ -143,8 +142,7 @@ class _Stream:
         return [*self.firmware, *self.others]
 
 
-@dataclass(slots=True)
-class _Written:
+class _Written(msgspec.Struct):
     """What came of writing: refusals in the order of writing, and registers that could not be decided."""
 
     refused: list[messages.Refused]

@@ -6,9 +6,10 @@ A new version is a row. Only the VMM that the destination would start decides ho
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+
+import msgspec
 
 from fleetplan.firmware.candidates import Candidate, Candidates
 from fleetplan.firmware.encodings import by_name
@@ -56,8 +57,7 @@ class Text(Enum):
     """The words of a VMM that is not QEMU."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmmRelease:
+class VmmRelease(msgspec.Struct, frozen=True, kw_only=True):
     """A parsed VMM name. `package` is what follows the version, such as `-16.el10`."""
 
     text: str
@@ -66,8 +66,7 @@ class VmmRelease:
     package: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmmProfile:
+class VmmProfile(msgspec.Struct, frozen=True, kw_only=True):
     """What one VMM does with registers. `machines` are the oldest and the newest versioned `virt` type that it knows, None: no types.
 
     `saves_bitmaps` False: the service bitmaps are left out of what is saved. `knows_pin`: it has `kvm-psci-version`.
@@ -81,8 +80,7 @@ class VmmProfile:
     pmu: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A range of versions of one family: from `first` on, up to the next row."""
 
     family: Family
@@ -141,8 +139,7 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
+class Package(msgspec.Struct, frozen=True, kw_only=True):
     """A distribution's package that is not what its upstream number says. `first` is the package release from which the row holds."""
 
     numbers: tuple[int, ...]
@@ -185,8 +182,7 @@ PACKAGES: tuple[Package, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tolerance:
+class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
     """A register that B1 loads may lack on the destination. `only` is the saved value for which that holds; None: any."""
 
     register: int

@@ -6,8 +6,9 @@ view or a new format is one file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 
 class Align(Enum):
@@ -27,8 +28,7 @@ class Tone(Enum):
     FAINT = "faint"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(msgspec.Struct, frozen=True, kw_only=True):
     """The heading of a column. `grows` columns are cut short first where a line is too wide."""
 
     title: str
@@ -36,8 +36,7 @@ class Column:
     grows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """Rows of cells under columns; `note` stands below (what was left out, for example)."""
 
     columns: tuple[Column, ...]
@@ -45,23 +44,20 @@ class Table:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Paragraph:
+class Paragraph(msgspec.Struct, frozen=True):
     """A sentence or a few."""
 
     text: str
     tone: Tone = Tone.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(msgspec.Struct, frozen=True):
     """Lines that stand verbatim: messages of a VMM, an excerpt of a file."""
 
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Bullets:
+class Bullets(msgspec.Struct, frozen=True):
     """Points of equal weight; `depth` of each for a chain of causes."""
 
     points: tuple[tuple[int, str], ...]
@@ -70,16 +66,14 @@ class Bullets:
 Block = Table | Paragraph | Quote | Bullets
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """A heading (empty: none) and what stands below it."""
 
     title: str
     blocks: tuple[Block, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """All that one command says to a person."""
 
     sections: tuple[Section, ...]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A node: its id is shown where a format needs one, its label to people. `lit` nodes stand out."""
 
     id: str
@@ -16,8 +13,7 @@ class Node:
     lit: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """A directed edge. `dashed` ones cannot be used."""
 
     source: str
@@ -26,8 +22,7 @@ class Edge:
     dashed: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
     """A graph ready to be drawn, with remarks about it in words."""
 
     title: str

@@ -6,8 +6,9 @@ plan as a document. At equal times ends come before starts (intervals are half-o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
+
+import msgspec
 
 
 class When(Enum):
@@ -49,8 +50,7 @@ class InvariantId(StrEnum):
     CLAIMS = "claims"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invariant:
+class Invariant(msgspec.Struct, frozen=True, kw_only=True):
     """A row: what must hold, over what it is quantified, and when."""
 
     id: InvariantId
@@ -227,8 +227,7 @@ INVARIANTS: tuple[Invariant, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Violation:
+class Violation(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """One break of an invariant. `facts` are ready for a sentence: names to values, numbers as text with their unit in the name."""
 
     invariant: InvariantId

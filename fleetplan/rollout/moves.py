@@ -5,15 +5,14 @@ For people: a plan of thousands of migrations has a handful of kinds, and each c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from fleetplan.fleet.model import Fleet, GuestName, HostName
 from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
 from fleetplan.rollout.plan import Plan, Step, StepKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveKind:
+class MoveKind(msgspec.Struct, frozen=True, kw_only=True):
     """All migrations of one guest class between two host classes, with the first of them as the example."""
 
     guest_class: GuestClassId
@@ -25,8 +24,7 @@ class MoveKind:
     destination: HostName
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(msgspec.Struct):
     """Where the classes of hosts and guests are at a moment of the plan."""
 
     hosts: dict[HostName, HostClassId]

@@ -63,6 +63,7 @@ make_environment() {
     fi
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}" >&2 ||
         die "could not install; a package index must be within reach the first time"
+    "$venv/bin/python" -m compileall -q "$root/fleetplan" >&2 || true
     stamp_of runtime >"$venv/.made-for-runtime"
     if [ "$kind" = development ]; then
         stamp_of development >"$venv/.made-for-development"

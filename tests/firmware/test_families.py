@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from msgspec.structs import replace
 from typing import Any, get_args
 
 import pytest
@@ -147,9 +147,7 @@ def _moves(source: OtherRegister, destination: OtherRegister | None) -> bool | N
     return False if destination is None else moves(source, destination)
 
 
-def test_a_probe_from_before_an_upgrade_predicts_what_the_upgraded_host_reads(
-    observed: dict[str, Any], observed_kernels: Kernels
-) -> None:
+def test_a_probe_from_before_an_upgrade_predicts_what_the_upgraded_host_reads(observed: dict[str, Any], observed_kernels: Kernels) -> None:
     by_machine: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for host in observed["hosts"]:
         if host["cmdline"].endswith("oracle=1"):

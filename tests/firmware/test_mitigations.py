@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 from typing import Any
 
 import pytest
@@ -162,9 +162,7 @@ def test_a_later_fact_never_adds_a_candidate(observed_kernels: Kernels, platform
     ("cpu", "expected"),
     [("neoverse-n1", (2, 0, 1)), ("neoverse-v1", (2, 0, 1)), ("cortex-a76", (2, 0, 1)), ("graviton2", (2, 0, 1))],
 )
-def test_a_cpu_by_name_is_enough_where_firmware_has_no_say(
-    observed_kernels: Kernels, cpu: str, expected: tuple[int, int, int]
-) -> None:
+def test_a_cpu_by_name_is_enough_where_firmware_has_no_say(observed_kernels: Kernels, cpu: str, expected: tuple[int, int, int]) -> None:
     kernel = observed_kernels["6.1.192"]
 
     assert readings(LevelFacts(cpu=cpu), kernel, kernel) == {expected}
@@ -187,8 +185,7 @@ def test_kunpeng_920_loses_and_regains_workaround_3_over_ordinary_updates(observ
     facts = LevelFacts(cpu="kunpeng-920", cmdline="", spectre_v2="Not affected")
 
     third = [
-        {read(value, kernel)[2] for value in host_levels(facts=facts, read_on=old, profile=kernel)}
-        for kernel in (old, unknown, listed)
+        {read(value, kernel)[2] for value in host_levels(facts=facts, read_on=old, profile=kernel)} for kernel in (old, unknown, listed)
     ]
 
     assert third[0] == {2}
@@ -246,9 +243,7 @@ def test_spectre_v2_texts_say_what_the_table_of_the_reference_says(
     ("text", "second"),
     [("Not affected", {3}), ("Mitigation: Speculative Store Bypass disabled via prctl", {0, 3}), ("Vulnerable", {0})],
 )
-def test_spec_store_bypass_texts_say_what_the_table_of_the_reference_says(
-    observed_kernels: Kernels, text: str, second: set[int]
-) -> None:
+def test_spec_store_bypass_texts_say_what_the_table_of_the_reference_says(observed_kernels: Kernels, text: str, second: set[int]) -> None:
     kernel = observed_kernels["6.12.117"]
 
     assert {w2 for _, w2, _ in readings(LevelFacts(spec_store_bypass=text), kernel, kernel)} == second
@@ -329,9 +324,7 @@ def test_before_5_10_the_last_cpu_decides_on_v4(observed_kernels: Kernels) -> No
 
 
 @given(st.lists(platforms, min_size=1, max_size=3), command_lines, st.data())
-def test_more_cpus_never_make_a_host_better(
-    observed_kernels: Kernels, parts: list[Platform], cmdline: str, data: st.DataObject
-) -> None:
+def test_more_cpus_never_make_a_host_better(observed_kernels: Kernels, parts: list[Platform], cmdline: str, data: st.DataObject) -> None:
     kernel = data.draw(st.sampled_from(list(observed_kernels.values())))
     each = [levels(part, kernel, Switches.parse(cmdline)) for part in parts]
 
