@@ -69,11 +69,15 @@ class Case:
                 found[step.host, step.kind].append(step)
         for steps in found.values():
             steps.sort(key=lambda step: (step.start_s, step.end_s))
-        return found
+        return dict(found)
+
+    def on(self, host: HostName, kind: StepKind) -> list[Step]:
+        """Steps of one kind on one host."""
+        return self.of_host.get((host, kind), [])
 
     def one(self, host: HostName | None, kind: StepKind) -> Step | None:
         """The only step of a kind that a host has; None if it has none, or several."""
-        steps = self.of_host.get((host or HostName(""), kind), [])
+        steps = self.on(host or HostName(""), kind)
         return steps[0] if len(steps) == 1 else None
 
     @cached_property
@@ -90,7 +94,7 @@ class Case:
                 found[step.guest].append(step)
         for steps in found.values():
             steps.sort(key=lambda step: (step.start_s, step.end_s))
-        return found
+        return dict(found)
 
     @cached_property
     def stays(self) -> list[Stay]:

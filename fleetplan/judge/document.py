@@ -85,15 +85,15 @@ def after(case: Case) -> Iterator[Violation]:
     for (host, kind), (first, *_) in case.of_host.items():
         match kind:
             case StepKind.CORDON:
-                yield from _waits(case, first, [step for step in arriving[host] if step.end_s <= first.start_s])
+                yield from _waits(case, first, [step for step in arriving.get(host, []) if step.end_s <= first.start_s])
             case StepKind.UPGRADE:
-                yield from _waits(case, first, _sinks(leaving[host]) or case.of_host[host, StepKind.CORDON][:1])
+                yield from _waits(case, first, _sinks(leaving.get(host, [])) or case.on(host, StepKind.CORDON)[:1])
             case StepKind.CHECK:
-                yield from _waits(case, first, case.of_host[host, StepKind.UPGRADE][:1])
+                yield from _waits(case, first, case.on(host, StepKind.UPGRADE)[:1])
             case StepKind.UNCORDON:
-                yield from _waits(case, first, case.of_host[host, StepKind.CHECK][:1])
+                yield from _waits(case, first, case.on(host, StepKind.CHECK)[:1])
             case StepKind.START:
-                for start in case.of_host[host, kind]:
+                for start in case.on(host, kind):
                     yield from _start_waits(case, start)
             case _:
                 pass
@@ -116,7 +116,7 @@ def _sinks(steps: list[Step]) -> list[Step]:
 
 def _migration_waits(case: Case, step: Step, leaving: dict[HostName, list[Step]]) -> Iterator[Violation]:
     cordon = case.one(step.source, StepKind.CORDON)
-    own = {other.id for other in leaving[step.source or HostName("")]}
+    own = {other.id for other in leaving.get(step.source or HostName(""), [])}
     if cordon is not None and cordon.id not in step.after and not own & set(step.after):
         yield broken(InvariantId.AFTER, step.id, step, cordon, waits_not_for=cordon.id)
     opened = case.one(step.destination, StepKind.UNCORDON)
@@ -129,7 +129,7 @@ def _migration_waits(case: Case, step: Step, leaving: dict[HostName, list[Step]]
 def _start_waits(case: Case, start: Step) -> Iterator[Violation]:
     """A start waits for its host's uncordon, if it is upgraded in between; else for the guest's own stop or pin."""
     uncordon = case.one(start.host, StepKind.UNCORDON)
-    before = [step for step in case.of_guest[start.guest or GuestName("")] if step.kind in {StepKind.STOP, StepKind.PIN}]
+    before = [step for step in case.of_guest.get(start.guest or GuestName(""), []) if step.kind in {StepKind.STOP, StepKind.PIN}]
     stops = [step for step in before if step.end_s <= start.start_s]
     if uncordon is not None and stops and uncordon.start_s >= stops[0].end_s:
         yield from _waits(case, start, [uncordon])

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from msgspec.structs import replace
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fleetplan.firmware import encodings
 from fleetplan.firmware.encodings import by_name
@@ -109,7 +109,7 @@ def test_refusals_between_probed_hosts_are_the_observed_ones(
             false_accepts[name(register)] += taken is not False and register in refused
             false_refusals[name(register)] += taken is not True and register not in refused
     with capsys.disabled():
-        print(  # noqa: T201 -- the counts are what this test reports
+        print(
             f"\n{len(restores['pairs'])} pairs ({restores['observed_pairs']} with PSCI pins): "
             f"{false_accepts.total()} false accepts, {false_refusals.total()} false refusals"
         )
@@ -138,7 +138,7 @@ def test_a_move_that_is_predicted_is_never_decided_wrongly(
         decided[verdict] += 1
         assert verdict in {None, not refused_sets[outcome]}, (a, b)
     with capsys.disabled():
-        print(f"\npredicted moves: {decided[True]} pass, {decided[False]} fail, {decided[None]} undecided, 0 wrong")  # noqa: T201 -- see above
+        print(f"\npredicted moves: {decided[True]} pass, {decided[False]} fail, {decided[None]} undecided, 0 wrong")
 
     assert decided[None] < decided.total() / 10
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from msgspec.structs import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from fleetplan.firmware.candidates import Candidates, certain
 from fleetplan.firmware.cpus import TABLE, by_name, unlisted
@@ -51,7 +51,7 @@ def test_levels_from_sysfs_midr_and_command_line_hold_on_every_observed_host(
         assert tuple(host["workarounds"]) in found, host
         decided += len(found) == 1
     with capsys.disabled():
-        print(f"\nlevels on the running kernel: {decided} of {len(observed['hosts'])} decided, 0 wrong")  # noqa: T201 -- the share is what this test reports
+        print(f"\nlevels on the running kernel: {decided} of {len(observed['hosts'])} decided, 0 wrong")
 
     assert decided == sum(host["cpu"] != "max" for host in observed["hosts"]), "only a CPU that no list names may stay open"
 
@@ -66,7 +66,7 @@ def test_levels_on_another_kernel_hold_for_every_observed_machine(
         assert tuple(then["workarounds"]) in found, (host, then["kernel"])
         decided += len(found) == 1
     with capsys.disabled():
-        print(f"\nlevels on another kernel: {decided} of {len(pairs)} decided, 0 wrong")  # noqa: T201 -- the share is what this test reports
+        print(f"\nlevels on another kernel: {decided} of {len(pairs)} decided, 0 wrong")
 
     assert decided == sum(host["cpu"] != "max" for host, _ in pairs)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from msgspec.structs import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release
 from fleetplan.migration.classes import ClassTable, Judgment
@@ -81,4 +81,4 @@ def test_without_lists_nothing_that_failed_is_called_safe() -> None:
         judgment = judged(migration, probed=False)
         table[migration["ok"], judgment.verdict.value] += 1
         assert migration["ok"] or judgment.verdict not in {Verdict.SAFE, Verdict.CHANGES}, migration
-    print(dict(table))
+    assert table[True, Verdict.UNKNOWN.value] <= 7, "more migrations that went well are undecided than before"
