@@ -130,6 +130,7 @@ class _Document:
             else:
                 found = described(events.node(root))
                 self._report(rules.WRONG_TYPE, root.start_mark, what="an inventory", expected="a mapping", found=found)
+                self._draft.seen.update(schema.TOP)
             events.end()
         except yaml.YAMLError as problem:
             self._syntax(problem)

@@ -1,0 +1,22 @@
+"""What a quick command must not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+LOADED = """
+import sys
+from fleetplan.cli import run
+code = run(["check", "inventories/small.yaml"])
+heavy = {"numpy", "networkx", "textual", "ortools", "scipy"} & set(sys.modules)
+print(code, *sorted(heavy), file=sys.stderr)
+"""
+
+
+def test_check_loads_nothing_heavy() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.split() == ["0"]
