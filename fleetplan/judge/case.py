@@ -15,6 +15,9 @@ from fleetplan.rollout.plan import Plan, Step, StepKind
 NEVER = 1 << 62
 """Later than everything."""
 
+BEFORE = -1
+"""Earlier than everything that a plan does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stay:
@@ -168,7 +171,7 @@ class Case:
 
 
 def _stays_of(guest: Guest, moves: list[Step]) -> Iterator[Stay]:
-    host, since, arrival = guest.on, 0, None
+    host, since, arrival = guest.on, BEFORE, None
     for step in moves:
         yield Stay(guest, host, since, step.end_s, arrival)
         host, since, arrival = step.destination or host, step.start_s, step

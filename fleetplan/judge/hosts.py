@@ -27,8 +27,7 @@ def _landings(case: Case) -> Iterator[tuple[Step, Host, int, int]]:
     touched = {step.destination for step in case.migrations}
     for stay in case.stays:
         if stay.host in touched:
-            since = -1 if stay.arrival is None else stay.since
-            events[stay.host].append((since, START, stay.guest.name, 1, stay))
+            events[stay.host].append((stay.since, START, stay.guest.name, 1, stay))
             events[stay.host].append((stay.until, END, stay.guest.name, -1, stay))
     for host, of_host in events.items():
         vcpus = memory = 0

@@ -43,7 +43,7 @@ def waves_bound(problem: Problem, hosts: list[int]) -> int:
         for place in problem.places(host):
             by_place[place] += 1
     slots = problem.slots()
-    counted = [-(-count // slots[place].free) for place, count in by_place.items() if place in slots and slots[place].free]
+    counted = [-(-count // slots[place].most) for place, count in by_place.items() if place in slots and slots[place].most]
     upgraded = {problem.hosts[host].pool for host in problem.upgraded}
     needs_room = any(problem.movers(host) and problem.hosts[host].pool not in upgraded for host in hosts)
     return max([1 + needs_room, *counted])
@@ -59,7 +59,7 @@ def makespan_bound(problem: Problem, hosts: list[int], waves: int) -> int:
         for place in problem.places(host):
             area[place] += away[host]
     slots = problem.slots()
-    shares = [-(-total // slots[place].free) for place, total in area.items() if place in slots and slots[place].free]
+    shares = [-(-total // slots[place].most) for place, total in area.items() if place in slots and slots[place].most]
     return max([*away.values(), *shares]) + _soaks_s(problem, waves)
 
 

@@ -24,16 +24,25 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """How many hosts of one place may be unavailable because of the plan: the limit less what is unavailable anyway."""
+    """How many hosts of one place may be unavailable: the limit, and what is taken of it before the plan begins.
+
+    `taken` are hosts that no plan brings back; `held` are cordoned ones that the plan upgrades: each has a slot until its uncordon.
+    """
 
     place: str
     limit: int
     taken: int
+    held: int
+
+    @property
+    def most(self) -> int:
+        """Hosts that the plan can ever have unavailable at once: more than the limit, if more are cordoned already."""
+        return max(self.limit - self.taken, self.held)
 
     @property
     def free(self) -> int:
-        """Slots that the plan may use."""
-        return max(self.limit - self.taken, 0)
+        """Slots that are free at the start."""
+        return max(self.limit - self.taken - self.held, 0)
 
 
 class Problem:
@@ -142,18 +151,24 @@ class Problem:
         record = self.hosts[host]
         yield from (("fleet", ""), ("zone", record.zone), ("rack", record.rack))
 
+    def is_held(self, host: int) -> bool:
+        """Whether a host is cordoned before the plan begins, and so has its slot already."""
+        record = self.hosts[host]
+        return record.state is HostState.CORDONED and record.release != self.fleet.target
+
     def slots(self) -> dict[tuple[str, str], Slots]:
-        """For every place with a limit: the slots that the plan may use. Cordoned hosts that it upgrades are not taken anyway."""
+        """For every place with a limit, its slots."""
         limits = self.fleet.policy.max_unavailable
         by_scope = {"fleet": limits.fleet, "zone": limits.zone, "rack": limits.rack}
-        pending = set(self.pending)
-        hosts, taken = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+        pending = frozenset(self.pending)
+        hosts, taken, held = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
         for index, host in enumerate(self.hosts):
             for place in self.places(index):
                 hosts[place] += 1
                 taken[place] += host.state is not HostState.UP and index not in pending
+                held[place] += self.is_held(index)
         return {
-            place: Slots(place[1], limit.of(count), taken[place])
+            place: Slots(place[1], limit.of(count), taken[place], held[place])
             for place, count in hosts.items()
             if (limit := by_scope[place[0]]) is not None
         }

@@ -153,7 +153,7 @@ def _stuck_pools(problem: Problem, stuck: Stuck) -> Iterator[Cause]:
 
 def _no_slot(problem: Problem, pool: str, hosts: list[int]) -> Cause:
     full = {
-        f"{scope} {place}".strip(): f"{slots.taken} of {slots.limit} taken"
+        f"{scope} {place}".strip(): f"{slots.taken + slots.held} of {slots.limit} taken"
         for (scope, place), slots in problem.slots().items()
         if not slots.free and any((scope, place) in set(problem.places(host)) for host in hosts)
     }
@@ -218,7 +218,7 @@ def _more_unavailable(problem: Problem) -> tuple[Remedy, Fleet]:
     need = dict.fromkeys(("fleet", "zone", "rack"), 0)
     for (scope, _), slots in problem.slots().items():
         if not slots.free:
-            need[scope] = max(need[scope], slots.taken + 1)
+            need[scope] = max(need[scope], slots.taken + slots.held + 1)
     raised = MaxUnavailable(
         fleet=Share(count=need["fleet"]) if need["fleet"] else limits.fleet,
         zone=Share(count=need["zone"]) if need["zone"] else limits.zone,

@@ -50,6 +50,8 @@ class _Clock:
     """Migrations to hosts that are still old."""
     left: dict[tuple[str, str], list[Free]] = field(default_factory=lambda: defaultdict(list))
     """Migrations of group members away from a rack or zone."""
+    owed: dict[tuple[str, str], list[Free]] = field(default_factory=lambda: defaultdict(list))
+    """Uncordons that only brought a place back to its limit."""
     gate: Free = NOTHING
 
 
@@ -76,8 +78,10 @@ class _Scheduler:
         self._steps: dict[StepId, Step] = {}
         self._pins: list[Pin] = []
         self._number = 0
+        self._debts: dict[tuple[str, str], int] = {}
         for place, slots in problem.slots().items():
             self._clock.slots[place] = [NOTHING] * slots.free
+            self._debts[place] = max(slots.taken + slots.held - slots.limit, 0)
 
     def run(self, waves: Waves) -> Timetable:
         laid: list[Wave] = []
@@ -116,7 +120,8 @@ class _Scheduler:
         ]
         waits += self._clock.arrivals.pop(host, [])
         held = [place for place in self._problem.places(host) if place in self._clock.slots]
-        waits += [heapq.heappop(self._clock.slots[place]) for place in held]
+        if not self._problem.is_held(host):
+            waits += [heapq.heappop(self._clock.slots[place]) for place in held]
         cordon = self._add(StepKind.CORDON, record.name, waits, CORDON_S, host=host)
         ends = self._drain(host, landings, cordon) or [cordon]
         boots = [self._boots.restarts[guest] for guest in self._problem.residents[host] if guest in self._boots.restarts]
@@ -127,8 +132,15 @@ class _Scheduler:
         for boot in boots:
             self._start(boot, [uncordon])
         for place in held:
-            heapq.heappush(self._clock.slots[place], (uncordon.end_s, uncordon.id))
+            self._free(place, (uncordon.end_s, uncordon.id))
         self._clock.ready[host] = (uncordon.end_s, uncordon.id)
+
+    def _free(self, place: tuple[str, str], free: Free) -> None:
+        """Hand a slot on; where more hosts were cordoned from the start than the limit allows, the first ones back free none."""
+        if len(self._clock.owed[place]) < self._debts[place]:
+            self._clock.owed[place].append(free)
+        else:
+            heapq.heappush(self._clock.slots[place], max([free, *self._clock.owed[place]]))
 
     def _drain(self, host: int, landings: list[Landing], cordon: Step) -> list[Step]:
         """Migrate guests, always the one whose landing place is free first; the last step of each stream."""

@@ -125,6 +125,7 @@ class _Search:
         for host in problem.upgraded:
             self._landing[problem.hosts[host].pool].append(host)
         self._slots = problem.slots()
+        self._held = Counter({place: slots.held for place, slots in self._slots.items()})
         self._brought: dict[int, list[int]] = {}
         """Guests that seeds brought to an old host, from where they move again."""
         self.waves: list[Choice] = []
@@ -162,13 +163,18 @@ class _Search:
         return min(limits, default=len(self._remaining))
 
     def _has_slot(self, host: int, choice: Choice, used: Counter[tuple[str, str]]) -> bool:
-        places = self._problem.places(host)
-        return len(choice.hosts) < self._most() and all(used[place] < self._slots[place].free for place in places if place in self._slots)
+        if len(choice.hosts) >= self._most():
+            return False
+        if self._problem.is_held(host):
+            return True
+        limited = (place for place in self._problem.places(host) if place in self._slots)
+        return all(used[place] + self._held[place] + self._slots[place].taken < self._slots[place].limit for place in limited)
 
     def _take(self, host: int, landings: list[Landing], choice: Choice, used: Counter[tuple[str, str]]) -> None:
         choice.hosts.append(host)
         choice.landings[host] = landings
-        used.update(self._problem.places(host))
+        if not self._problem.is_held(host):
+            used.update(self._problem.places(host))
         self.placement.keep(landings)
 
     def _grow(self, pool: str, hosts: list[int], choice: Choice, used: Counter[tuple[str, str]]) -> list[int] | None:
@@ -232,6 +238,8 @@ class _Search:
             self._brought.pop(host, None)
             self.placement.host_class[host] = self._problem.classes.hosts_then[host]
             self._landing[self._problem.hosts[host].pool].append(host)
+            if self._problem.is_held(host):
+                self._held.subtract(self._problem.places(host))
         self.placement.end_wave()
         self.waves.append(choice)
 

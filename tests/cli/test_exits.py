@@ -59,6 +59,15 @@ def test_a_plan_passes_verification_and_a_corrupted_one_does_not(fleetplan: Flee
     assert {violation["invariant"] for violation in told.json["violations"]} == {"order"}
 
 
+def test_a_truncated_plan_is_no_plan(fleetplan: Fleetplan, inventory: Path, tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    fleetplan("plan", inventory, "-o", plan)
+    plan.write_bytes(plan.read_bytes()[:300])
+    told = fleetplan("verify", inventory, plan)
+    assert told.code == Exit.USAGE
+    assert "FP126" in told.err
+
+
 def test_a_plan_for_another_inventory_is_refuted(fleetplan: Fleetplan, inventory: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     fleetplan("plan", inventory, "-o", plan)
