@@ -47,8 +47,8 @@ def _row(row: fw.FirmwareRegister, files: list[dict[str, int]], offered: HostOff
     )
 
 
-LEVEL_FACTS = (("workarounds", "stated"), ("vulnerabilities", "sysfs"), ("midr", "MIDR_EL1"), ("cpu", "the CPU's name"))
-"""What levels follow from, the strongest first."""
+LEVEL_FACTS = (("vulnerabilities", "sysfs"), ("midr", "MIDR_EL1"), ("cpu", "CPU name"))
+"""What levels follow from where they are not stated, the strongest first."""
 
 
 def _source(row: fw.FirmwareRegister, offered: HostOffer) -> str:
@@ -58,5 +58,7 @@ def _source(row: fw.FirmwareRegister, offered: HostOffer) -> str:
     kernel = f"kernel {offered.release.kernel}"
     if row.travels:
         return kernel
+    if offered.stated.workarounds is not None:
+        return "stated"
     facts = [word for name, word in LEVEL_FACTS if getattr(offered.stated, name) is not None]
-    return f"{', '.join(facts)} and {kernel}" if facts else f"{kernel} alone"
+    return f"{', '.join(facts)}, {kernel}" if facts else f"{kernel} alone"

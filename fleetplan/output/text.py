@@ -11,6 +11,9 @@ from fleetplan.output.document import Align, Block, Bullets, Column, Document, P
 WIDTH = 100
 """Columns that text is fitted to; quoted lines are never broken."""
 
+NARROWEST = 12
+"""Characters that a column keeps, however many it should give way."""
+
 STYLES = {Tone.GOOD: "32", Tone.CAUTION: "33", Tone.BAD: "31", Tone.FAINT: "2"}
 BOLD = "1"
 
@@ -73,15 +76,17 @@ def _table(table: Table, width: int) -> Iterator[str]:
 
 
 def _widths(table: Table, width: int) -> list[int]:
-    """Widths that show every cell in full, save that growing columns give way (never below 12) until a line fits."""
+    """Widths that show every cell in full, save that growing columns give way, the widest first, until a line fits."""
     columns = zip(*([column.title for column in table.columns], *table.rows), strict=True)
     widths = [max(map(len, cells)) for cells in columns]
+    growing = [index for index, column in enumerate(table.columns) if column.grows]
     excess = sum(widths) + 2 * (len(widths) - 1) - width
-    for index, column in enumerate(table.columns):
-        if excess > 0 and column.grows:
-            give = min(excess, max(widths[index] - 12, 0))
-            widths[index] -= give
-            excess -= give
+    while excess > 0 and growing:
+        widest = max(growing, key=lambda index: widths[index])
+        if widths[widest] <= NARROWEST:
+            break
+        widths[widest] -= 1
+        excess -= 1
     return widths
 
 
