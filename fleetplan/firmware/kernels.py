@@ -58,7 +58,7 @@ class KernelRelease(msgspec.Struct, frozen=True, kw_only=True):
 def parse(text: str) -> KernelRelease:
     """Parse a release as `uname -r` prints it. Raises KernelNameError."""
     match = RELEASE.fullmatch(text)
-    if match is None or not (match["suffix"] == "" or match["suffix"][0] in "-+.~_" or match["suffix"][0].isalpha()):
+    if match is None or match["suffix"].endswith("."):
         message = "a kernel release begins with its numbers, such as 6.12.48"
         raise KernelNameError(message)
     numbers = (int(match["major"]), int(match["minor"]), int(match["patch"] or 0))
