@@ -95,8 +95,9 @@ class _Vcpu(msgspec.Struct):
 class VirtualMachine:
     """A VM on a host. vCPUs come into being when they are first named; `init` is KVM_ARM_VCPU_INIT, and so on."""
 
-    def __init__(self, kvm: Kvm) -> None:
+    def __init__(self, kvm: Kvm, capabilities: frozenset[str] = frozenset()) -> None:
         self._kvm = kvm
+        self._capabilities = capabilities
         self._profile = kvm.profile
         self._others = {register.id: register for register in kvm.others}
         self._vcpus: dict[int, _Vcpu] = {}
@@ -183,6 +184,14 @@ class VirtualMachine:
         if register not in self._others:
             return Answer(errno=Errno.ENOENT)
         return Answer(errno=Errno.EFAULT if value is None else self._set_other(own, self._others[register], value))
+
+    def has_psci_0_2(self, vcpu: int) -> bool:
+        """Whether a vCPU was initialised with PSCI_0_2."""
+        return self._vcpu(vcpu).psci_0_2
+
+    def has_capability(self, name: str) -> bool:
+        """Whether the VMM turned a capability on, such as `arm_system_suspend`, and the kernel has it."""
+        return name in self._capabilities and (name != "arm_system_suspend" or self._profile.psci_system_suspend)
 
     def ssbs(self, vcpu: int) -> bool:
         """Whether this VM's ID_AA64PFR1_EL1 shows SSBS (the host's own, where nothing was written)."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fleetplan.firmware.errno import Errno
+from fleetplan.firmware.hypercalls import VENDOR_FEATURES, Result, call
 from fleetplan.firmware.kernels import parse, profiles
 from fleetplan.firmware.profile import KernelProfile, Workaround2Era
 from fleetplan.firmware.registers import ARM64, BY_ID, BY_NAME, Block, register_id
@@ -31,8 +32,8 @@ def profile_of(host: dict[str, Any]) -> KernelProfile:
     return known
 
 
-def machine_of(host: dict[str, Any]) -> VirtualMachine:
-    """A VM on the host, its levels taken from what a fresh vCPU read there."""
+def kvm_of(host: dict[str, Any]) -> Kvm:
+    """KVM of the host, its levels taken from what a fresh vCPU read there."""
     fresh = {name: int(answers["default"], 16) for name, answers in body(host, "set")["psci02"].items() if "default" in answers}
     second = fresh.get("SMCCC_ARCH_WORKAROUND_2", 0)
     profile = profile_of(host)
@@ -43,7 +44,11 @@ def machine_of(host: dict[str, Any]) -> VirtualMachine:
         bhb=fresh.get("SMCCC_ARCH_WORKAROUND_3", 0),
         ssbs=False,
     )
-    return VirtualMachine(Kvm(profile=profile, levels=levels))
+    return Kvm(profile=profile, levels=levels)
+
+
+def machine_of(host: dict[str, Any]) -> VirtualMachine:
+    return VirtualMachine(kvm_of(host))
 
 
 def id_of(name: str) -> int:
@@ -165,3 +170,73 @@ def test_nothing_answers_before_init(host: dict[str, Any]) -> None:
     for register in (*BY_ID, register_id(Block.FW, 9)):
         assert machine.get(0, register).errno is Errno.ENOEXEC
         assert machine.set(0, register, 0).errno is Errno.ENOEXEC
+
+
+# --- what the guest's calls return ---------------------------------------------------------------------------------------------------
+
+REGISTER_OF = {
+    "psci": "PSCI_VERSION",
+    "wa1": "SMCCC_ARCH_WORKAROUND_1",
+    "wa2": "SMCCC_ARCH_WORKAROUND_2",
+    "wa3": "SMCCC_ARCH_WORKAROUND_3",
+    "std": "STD_BMAP",
+    "stdhyp": "STD_HYP_BMAP",
+    "vendor": "VENDOR_HYP_BMAP",
+    "vendor2": "VENDOR_HYP_BMAP_2",
+}
+
+
+def told(result: Result) -> Any:
+    """A result as the observations write it: x0 alone where the rest is 0, small numbers as integers."""
+    if None in result:
+        return "varies"
+    x0 = result[0]
+    assert x0 is not None
+    if any(result[1:]):
+        return ",".join(f"{word:x}" for word in result)
+    return x0 if -10 < x0 < 10 else f"{x0:x}"
+
+
+def agrees(result: Result, seen: Any) -> bool:
+    found = told(result)
+    if seen == ">=0":
+        return found == "varies"
+    if seen == "<0":
+        return isinstance(found, int) and found < 0
+    return found == seen or (isinstance(seen, str) and seen.endswith(",0,0,0") and str(found) == seen.partition(",")[0])
+
+
+def test_every_call_of_every_guest() -> None:
+    counts: Counter[str] = Counter()
+    for host in HOSTS:
+        guest = body(host, "guest")
+        default = dict(zip(DATA["calls"], guest["default"], strict=True))
+        for setting, differs in guest.items():
+            counts[setting.partition("=")[0]] += check_calls(host, setting, default if setting == "default" else {**default, **differs})
+    print(dict(counts))
+    assert sum(counts.values()) > 100_000
+
+
+def check_calls(host: dict[str, Any], setting: str, wanted: dict[str, Any]) -> int:
+    """Put a setting onto a new VM, and make every call."""
+    kvm = kvm_of(host)
+    capabilities = frozenset({"arm_system_suspend"} if "syssuspend" in setting else ())
+    if "cap" in wanted:
+        assert not kvm.profile.psci_system_suspend
+        return 1
+    machine = VirtualMachine(kvm, capabilities)
+    machine.init(0, () if setting == "nofeature" else ("psci_0_2",))
+    name, _, value = setting.replace("+syssuspend", "").partition("=")
+    if value:
+        answer = machine.set(0, BY_NAME[REGISTER_OF[name]].id, int(value, 16))
+        assert errno(answer) == wanted.get("set", 0), (host["name"], setting)
+        if answer.errno is not None:
+            return 1
+    for text, seen in wanted.items():
+        function, argument = (int(part, 16) for part in text.removesuffix(")").split("("))
+        result = call(machine, kvm, function, argument)
+        if function == VENDOR_FEATURES and isinstance(seen, int):
+            # Most observations kept x0 alone of this call.
+            result = (result[0], 0, 0, 0)
+        assert agrees(result, seen), (host["name"], setting, text, seen, result)
+    return len(wanted)
