@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -183,3 +183,16 @@ def register_files(subject: Study, hosts: tuple[str, ...]) -> dict[HostName, tup
     classes = subject.classes
     files = {number: register_file(classes.host_class(number)) for number in {classes.hosts_now[index] for index in indices}}
     return {subject.fleet.hosts[index].name: files[classes.hosts_now[index]] for index in indices}
+
+
+def replay_operations(subject: Study, host: str, path: Path) -> list[dict[str, Any]]:
+    """Replay a file of register operations on the model of a host. Raises InputRefusedError before any is carried out."""
+    from fleetplan.inventory.operations import read_operations  # noqa: PLC0415 - only who replays
+    from fleetplan.migration.session import Operation, replay  # noqa: PLC0415 - as above
+
+    found = read_operations(path)
+    operations = tuple(entry for entry in found if isinstance(entry, Operation))
+    if len(operations) < len(found):
+        raise InputRefusedError(tuple(entry for entry in found if isinstance(entry, Finding)))
+    classes = subject.classes
+    return replay(classes.host_class(classes.hosts_now[subject.host_index(host)]), operations)

@@ -48,7 +48,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--force", action="store_true", help="replace what is in DIR")
     parser.add_argument("--guests-per-host", type=float, default=12.0, help="mean number of guests of a host that has any (default 12)")
-    parser.add_argument("--fill", default="70-90", help="how full hosts are, in percent (default 70-90)")
+    parser.add_argument("--fill", type=fill_range, default="70-90", help="how full hosts are, in percent (default 70-90)")
     parser.add_argument("--empty", type=float, default=2.0, help="percent of hosts without guests (default 2)")
     parser.add_argument("--immovable", type=float, default=2.0, help="percent of guests that cannot move but may restart (default 2)")
     parser.add_argument("--grouped", type=float, default=40.0, help="percent of guests in groups kept apart, of 3 to 9 (default 40)")
@@ -59,15 +59,28 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--reboot", default="300s")
     parser.add_argument("--max-unavailable", default="5%", help="of each zone (default 5%%)")
     parser.add_argument("--upgraded", type=float, default=0.0, help="percent of hosts that are on the target already (default 0)")
-    parser.add_argument("--old", default="6.12.117,qemu-11.1.3", metavar="KERNEL,VMM")
-    parser.add_argument("--target", default="6.18.15,qemu-11.1.3", metavar="KERNEL,VMM")
+    parser.add_argument("--old", type=release, default="6.12.117,qemu-11.1.3", metavar="KERNEL,VMM")
+    parser.add_argument("--target", type=release, default="6.18.15,qemu-11.1.3", metavar="KERNEL,VMM")
     parser.add_argument("--gate-every", metavar="DURATION", help="a gate with this soak after every wave")
     options = parser.parse_args(arguments)
-    low, _, high = options.fill.partition("-")
-    options.fill = (float(low) / 100, float(high or low) / 100)
-    if options.hosts < 1 or options.pools < options.zones or not 0 < options.fill[0] <= options.fill[1] <= 1:
-        parser.error("needs a host, as many pools as zones, and a fill between 0 and 100")
+    if options.hosts < 1 or options.pools < options.zones or options.zones < 1:
+        parser.error("needs a host, and as many pools as zones")
     return options
+
+
+def fill_range(text: str) -> tuple[float, float]:
+    """`70-90` as shares. Raises ValueError, which argparse tells."""
+    low, _, high = text.partition("-")
+    least, most = float(low) / 100, float(high or low) / 100
+    if not 0 < least <= most <= 1:
+        raise ValueError
+    return least, most
+
+
+def release(text: str) -> tuple[str, str]:
+    """`KERNEL,VMM`. Raises ValueError, which argparse tells."""
+    kernel, vmm = text.split(",")
+    return kernel, vmm
 
 
 class Fleet:
@@ -87,12 +100,11 @@ class Fleet:
     def hosts(self) -> Iterator[tuple[dict[str, Any], int, tuple[int, int]]]:
         """Every host, with its number and its shape."""
         options = self._options
-        old, target = (pair.split(",", 1) for pair in (options.old, options.target))
         for number in range(options.hosts):
             pool = number % options.pools
             zone = pool % options.zones
             shape = self._random.choice(SHAPES)
-            kernel, vmm = target if self._random.random() * 100 < options.upgraded else old
+            kernel, vmm = options.target if self._random.random() * 100 < options.upgraded else options.old
             fact = {
                 "host": self._host_name(number),
                 "kernel": kernel,
@@ -168,7 +180,7 @@ MEAN_VCPUS = sum(vcpus * weight for vcpus, _, weight in SIZES) / sum(WEIGHTS)
 
 def policy_text(options: argparse.Namespace, groups: list[str]) -> Iterator[str]:
     """The file that people would write."""
-    kernel, vmm = options.target.split(",", 1)
+    kernel, vmm = options.target
     yield f"# A synthetic fleet: {options.hosts} hosts, seed {options.seed} (scripts/generate_fleet.py).\n"
     yield "fleetplan: 1\n"
     yield f"target: {{kernel: {kernel}, vmm: {vmm}}}\n"
@@ -199,8 +211,9 @@ def main() -> int:
     """Write into a temporary folder beside the wanted one, then rename."""
     options = parse(sys.argv[1:])
     target: Path = options.output
-    if target.exists() and any(target.iterdir()) and not options.force:
-        print(f"generate_fleet.py: {target} is not empty; --force replaces what is in it", file=sys.stderr)
+    problem = refusal(target, force=options.force)
+    if problem:
+        print(f"generate_fleet.py: {target} {problem}", file=sys.stderr)
         return 2
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -208,13 +221,30 @@ def main() -> int:
         guests = write(options, scratch)
         scratch.chmod(0o777 & ~_umask())
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(scratch.with_suffix(".old"))
         scratch.rename(target)
+        shutil.rmtree(scratch.with_suffix(".old"), ignore_errors=True)
     except BaseException:
         shutil.rmtree(scratch, ignore_errors=True)
         raise
     print(f"{target}: {options.hosts} hosts, {guests} guests", file=sys.stderr)
     return 0
+
+
+OWN = {"policy.yaml", "facts"}
+"""What this script writes into a folder, and so may replace."""
+
+
+def refusal(target: Path, *, force: bool) -> str:
+    """Why nothing may be written there; empty if it may."""
+    if not target.exists():
+        return ""
+    if not target.is_dir():
+        return "is not a folder"
+    there = {path.name for path in target.iterdir()}
+    if there and not force:
+        return "is not empty; --force replaces a fleet that was generated before"
+    return f"has {min(there - OWN)}, which this script did not write" if there - OWN else ""
 
 
 def _umask() -> int:

@@ -79,7 +79,7 @@ def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path: Path, tools: Pa
     fake(commands, "fleetplan", '#!/bin/bash\necho "ran $*"\n')
     with (checkout / "pyproject.toml").open() as project:
         size = subprocess.run([str(tools / "cksum")], stdin=project, capture_output=True, text=True, check=True).stdout.strip()
-    (checkout / ".venv" / ".made-for-runtime").write_text(f"runtime {checkout} {size}")
+    (checkout / ".venv" / ".made-for-runtime").write_text(f"runtime {checkout} {commands / 'python'} {size}")
     link = tmp_path / "link"
     link.symlink_to(checkout / "scripts" / "fleetplan")
     done = subprocess.run(

@@ -198,6 +198,13 @@ BAD_PSCI = _error(
     "PSCI versions are 0.1, 0.2, 1.0, 1.1, 1.2 and 1.3.",
     "Write one of these versions.",
 )
+BAD_OPERATION = _error(
+    128,
+    "Not an operation",
+    "{problem}",
+    "Each line is one operation on the model of a host; a line that is none may stand for an ioctl that was meant to matter.",
+    "Write one JSON object a line, such as an `op` of get with `vcpu` and `id`.",
+)
 OVERRIDE = Rule(
     id="FP130",
     severity=Severity.NOTE,

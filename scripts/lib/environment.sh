@@ -13,7 +13,7 @@ die() {
     exit 2
 }
 
-# The newest Python that will do: 3.11 or later.
+# A Python that will do: 3.11 or later.
 find_python() {
     local name
     for name in python3 python3.14 python3.13 python3.12 python3.11; do
@@ -25,17 +25,13 @@ find_python() {
     die "needs Python 3.11 or later; found $(python3 --version 2>/dev/null || echo none). Install one and run this again."
 }
 
-# What an environment of this kind must have been made from.
+# What an environment of this kind must have been made from. A changed link to another Python changes the real path.
 stamp_of() {
-    printf '%s %s %s' "$1" "$root" "$(cksum <"$root/pyproject.toml")"
+    printf '%s %s %s %s' "$1" "$root" "$(readlink -f "$venv/bin/python")" "$(cksum <"$root/pyproject.toml")"
 }
 
 current() {
-    local kind
-    for kind in "$@"; do
-        [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made-for-$kind" 2>/dev/null)" = "$(stamp_of "$kind")" ] && return 0
-    done
-    return 1
+    [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made-for-$1" 2>/dev/null)" = "$(stamp_of "$1")" ]
 }
 
 development_packages() {
@@ -49,11 +45,14 @@ PYTHON
 make_environment() {
     local kind=$1 python
     python=$(find_python) || exit 2
-    if ! "$venv/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    # Programs in an environment name its path: after the checkout has moved they do not run any more.
+    if [ "$(cat "$venv/.made-in" 2>/dev/null)" != "$root" ] ||
+        ! "$venv/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         say "making an environment in $venv ($("$python" --version))"
         rm -rf "$venv"
         "$python" -m venv "$venv" >&2 || die "cannot make an environment: $python has no venv module (on Debian: apt install python3-venv)"
     fi
+    printf '%s' "$root" >"$venv/.made-in"
     rm -f "$venv"/.made-for-*
     say "installing fleetplan and the libraries that it needs (once; this takes a minute)"
     local wanted=(--editable "$root")
@@ -75,10 +74,19 @@ environment() {
     local kind=$1
     current "$kind" && return
     # One at a time: a second first run waits for the first, and then finds the stamp.
-    exec 9>"$root/.venv.lock"
+    [ -w "$root" ] || die "cannot set up: $root is not writable. Install it with pip instead."
     if command -v flock >/dev/null; then
+        exec 9>"$root/.venv.lock"
         flock 9
+    else
+        until mkdir "$root/.venv.lock.d" 2>/dev/null; do sleep 1; done
+        trap 'rmdir "$root/.venv.lock.d" 2>/dev/null' EXIT
     fi
     current "$kind" || make_environment "$kind"
-    exec 9>&-
+    if command -v flock >/dev/null; then
+        exec 9>&-
+    else
+        rmdir "$root/.venv.lock.d"
+        trap - EXIT
+    fi
 }
