@@ -45,10 +45,11 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Paragraph(msgspec.Struct, frozen=True):
-    """A sentence or a few."""
+    """A sentence or a few. `whole`: a line that tools search and that is therefore never broken."""
 
     text: str
     tone: Tone = Tone.PLAIN
+    whole: bool = False
 
 
 class Quote(msgspec.Struct, frozen=True):

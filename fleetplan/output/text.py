@@ -40,7 +40,8 @@ def _section(section: Section, *, colour: bool, width: int) -> Iterator[str]:
 def _block(block: Block, *, indent: str, colour: bool, width: int) -> Iterator[str]:
     match block:
         case Paragraph():
-            for line in textwrap.wrap(block.text, width, break_long_words=False, break_on_hyphens=False) or [""]:
+            wrapped = [] if block.whole else textwrap.wrap(block.text, width, break_long_words=False, break_on_hyphens=False)
+            for line in wrapped or [block.text]:
                 style = STYLES.get(block.tone)
                 yield indent + (_paint(line, style, colour=colour) if style else line)
         case Quote():

@@ -33,7 +33,7 @@ def findings_document(findings: tuple[Finding, ...]) -> Document:
 def _finding(finding: Finding) -> Iterator[Block]:
     rule = RULES[finding.rule]
     place = f"{finding.at}: " if finding.at.file else ""
-    yield Paragraph(f"{place}{rule.severity} {rule.id}: {message(finding)}", TONES[rule.severity])
+    yield Paragraph(f"{place}{rule.severity} {rule.id}: {message(finding)}", TONES[rule.severity], whole=True)
     if finding.excerpt:
         number = str(finding.at.line)
         caret = " " * max(finding.at.column - 1, 0) + "^"
