@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import shutil
@@ -128,7 +129,8 @@ class Fleet:
         if self._random.random() * 100 < options.empty:
             return
         fill = self._random.uniform(*options.fill)
-        most = (int(shape[0] * fill), int(shape[1] * fill))
+        # Whole numbers round down, but not below the range that was asked for.
+        most = tuple(max(int(size * fill), math.ceil(size * options.fill[0])) for size in shape)
         scale = most[0] / options.guests_per_host / MEAN_VCPUS
         used = [0, 0]
         for _ in range(4 * int(options.guests_per_host) + 8):

@@ -43,6 +43,9 @@ PLANTED = [
     pytest.param("firmware/kernels", "from fleetplan.firmware import guest_view", id="kernels imports guest_view"),
     pytest.param("inventory", "import numpy", id="inventory imports numpy"),
     pytest.param("findings", "import networkx", id="findings imports networkx"),
+    pytest.param("firmware", "import numpy", id="firmware imports numpy"),
+    pytest.param("fleet", "import textual", id="fleet imports textual"),
+    pytest.param("inventory", "from fleetplan import importers", id="inventory imports importers"),
     pytest.param("kitchen", "", id="a room that no layer names"),
 ]
 

@@ -118,6 +118,7 @@ def test_a_generated_fleet_is_as_promised(tmp_path: Path) -> None:
         memory[guest["on"]] += int(str(guest["memory"])[:-3])
     fills = [max(vcpus[name] / int(str(capacity[name][0])), memory[name] / capacity[name][1]) for name in vcpus]
     assert len(hosts) == 600
+    assert min(fills) >= 0.7
     assert max(fills) <= 0.9
     assert 0.75 < sum(fills) / len(fills) < 0.85
     assert 0 < len(hosts) - len(vcpus) < 30
@@ -128,6 +129,10 @@ def test_a_generated_fleet_is_as_promised(tmp_path: Path) -> None:
     assert len({host["pool"] for host in hosts}) == 6
     together = Counter((guest["group"], guest["on"]) for guest in guests if "group" in guest)
     assert max(together.values()) == 1
+    sizes = Counter(Counter(guest["group"] for guest in guests if "group" in guest).values())
+    assert max(sizes) <= 9
+    # Only groups that were still open at the end have fewer than three members.
+    assert sizes[1] + sizes[2] < 0.05 * sizes.total()
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:

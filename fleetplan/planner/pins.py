@@ -164,6 +164,9 @@ def _why(problem: Problem, kind: GuestClassId, host: HostClassId, goals: dict[Ho
     goal = next(iter(goals))
     judgment = problem.classes.judgment(kind, host, goal)
     release = problem.classes.host_class(goal).release
+    lists = dict(judgment.reasons[0].detail) if judgment.reasons else {}
+    if "source_registers" in lists:
+        return f"{release} lists {lists['destination_registers']} registers, and the guest brings {lists['source_registers']}"
     for reason in judgment.reasons:
         if reason.register is not None and reason.register in BY_NAME and reason.source is not None:
             word = describe(BY_NAME[reason.register], reason.source)
