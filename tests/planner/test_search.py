@@ -20,6 +20,7 @@ from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import CancelledError, plan
 from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Plan, PlanStatus, RemedyKind, Step, StepKind
+from fleetplan.rollout.replay import replay
 
 DIGEST = "sha256:test"
 NEW = Release("6.18.15", "qemu-11.1.3")
@@ -261,6 +262,7 @@ def test_the_judge_passes_every_plan(make: Any, drawn: Any) -> None:
     outcome = plan(fleet, classes, digest=DIGEST)
     if isinstance(outcome, Plan):
         assert verify(fleet, classes, outcome, digest=DIGEST) == []
+        assert replay(fleet, classes, outcome) == []
         assert outcome.bounds.moves.plan >= outcome.bounds.moves.bound
         assert outcome.bounds.makespan_s.plan >= outcome.bounds.makespan_s.bound
     else:

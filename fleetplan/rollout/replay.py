@@ -1,0 +1,271 @@
+"""Plays a plan step by step on a state and says what goes wrong: slow, obvious, the reference that the judge is held against.
+
+It plays what happens (continuous and final invariants); that the plan is sound as a document is looked at by the judge alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+
+from fleetplan.firmware.registers import psci_value
+from fleetplan.fleet.model import Fleet, Guest, GuestName, Host, HostName, HostState, Scope
+from fleetplan.fleet.policy import Immovable
+from fleetplan.migration.classes import ClassTable
+from fleetplan.rollout.invariants import InvariantId, Violation
+from fleetplan.rollout.plan import Plan, Step, StepKind
+
+ENDS, STARTS = 0, 1
+SERVING = frozenset({HostState.UP, HostState.CORDONED})
+SEQUENCE = (StepKind.CORDON, StepKind.UPGRADE, StepKind.CHECK, StepKind.UNCORDON)
+
+
+def replay(fleet: Fleet, classes: ClassTable, plan: Plan) -> list[Violation]:
+    """Play a plan whose steps name hosts and guests that exist. O(events x hosts)."""
+    return sorted(set(_Play(fleet, classes, plan).run()))
+
+
+class _Play:
+    """The state of everything at one moment."""
+
+    def __init__(self, fleet: Fleet, classes: ClassTable, plan: Plan) -> None:
+        self.fleet, self.classes, self.plan = fleet, classes, plan
+        self.hosts: dict[HostName, Host] = {host.name: host for host in fleet.hosts}
+        self.guests: dict[GuestName, Guest] = {guest.name: guest for guest in fleet.guests}
+        self.number = {host.name: number for number, host in enumerate(fleet.hosts)}
+        self.at = {guest.name: guest.on for guest in fleet.guests}
+        self.arriving: dict[GuestName, HostName] = {}
+        self.kind = {guest.name: classes.guests[number] for number, guest in enumerate(fleet.guests)}
+        self.acting: dict[GuestName, Step] = {}
+        """Guests that something is being done to."""
+        self.stopped: dict[GuestName, Step] = {}
+        self.pinned: dict[GuestName, str] = {}
+        self.counted: set[tuple[str, GuestName, str | None]] = set()
+        """Cold boots that happened: the step, the guest, and the pin that counted."""
+        self.away = {host.name for host in fleet.hosts if host.state is not HostState.UP}
+        self.done = {host.name for host in fleet.hosts if host.release == fleet.target}
+        self.busy: dict[HostName, Step] = {}
+        self.progress: dict[HostName, list[StepKind]] = {host.name: [] for host in fleet.hosts}
+        self.sending: Counter[HostName] = Counter()
+        self.receiving: Counter[HostName] = Counter()
+
+    def run(self) -> Iterator[Violation]:
+        """Every event in the order of time; at equal times ends come before starts, in the order of the plan."""
+        steps = [step for wave in self.plan.waves for step in wave.steps if step.kind is not StepKind.GATE]
+        events = [(step.start_s, STARTS, place, step) for place, step in enumerate(steps)]
+        events += [(step.end_s, ENDS if step.duration_s else STARTS + 1, place, step) for place, step in enumerate(steps)]
+        # A step that takes no time ends right after its own start, before whatever comes later in the plan.
+        for when, kind, _, step in sorted(events, key=_order):
+            if kind == STARTS:
+                yield from self._starts(step, when)
+            else:
+                yield from self._ends(step, when)
+        yield from self._final()
+
+    # --- starts -------------------------------------------------------------------------------------------------------------------
+
+    def _starts(self, step: Step, when: int) -> Iterator[Violation]:
+        if step.guest is not None:
+            if step.guest in self.acting:
+                yield _broken(InvariantId.PLACEMENT, f"guest {step.guest}", step, when)
+            self.acting[step.guest] = step
+        if step.kind is StepKind.MIGRATE:
+            yield from self._migration_starts(step, when)
+        elif step.kind in SEQUENCE and step.host is not None:
+            yield from self._host_step_starts(step, step.host, when)
+        elif step.guest is not None and step.host is not None:
+            yield from self._guest_step_starts(step, step.guest, step.host, when)
+
+    def _migration_starts(self, step: Step, when: int) -> Iterator[Violation]:
+        assert step.guest is not None  # noqa: S101 - replay is for plans whose steps name what they need
+        assert step.source is not None  # noqa: S101 - as above
+        assert step.destination is not None  # noqa: S101 - as above
+        guest, source, there = self.guests[step.guest], self.hosts[step.source], self.hosts[step.destination]
+        if self.at[guest.name] != source.name or guest.name in self.arriving or guest.name in self.stopped or source is there:
+            yield _broken(InvariantId.PLACEMENT, f"guest {guest.name}", step, when)
+        if source.pool != there.pool:
+            yield _broken(InvariantId.POOL, step.id, step, when)
+        if not _admits(guest, there.name):
+            yield _broken(InvariantId.ALLOWED, step.id, step, when)
+        if not guest.migratable:
+            yield _broken(InvariantId.MIGRATABLE, f"guest {guest.name}", step, when)
+        if source.state not in SERVING or there.name in self.away:
+            yield _broken(InvariantId.LANDING, step.id, step, when)
+        if self.progress[source.name] == [] and self._is_upgraded_in_plan(source.name):
+            yield _broken(InvariantId.CORDONED, f"host {source.name}", step, when)
+        if there.name in self.busy:
+            yield _broken(InvariantId.DRAINED, f"host {there.name}", self.busy[there.name], when)
+        hop = self.classes.hop(self.kind[guest.name], self._class_of(source.name), self._class_of(there.name))
+        if not hop.allowed or hop.verdict.value != step.verdict:
+            yield _broken(InvariantId.VERDICT, f"guest {guest.name}", step, when)
+        self.kind[guest.name] = hop.after
+        yield from self._meets(guest, there, step, when)
+        self.arriving[guest.name] = there.name
+        self.sending[source.name] += 1
+        self.receiving[there.name] += 1
+        yield from self._has_room(there, step, when)
+        if max(self.sending[source.name], self.receiving[there.name]) > self.fleet.policy.streams:
+            yield _broken(InvariantId.STREAMS, f"host {there.name}", step, when)
+
+    def _host_step_starts(self, step: Step, host: HostName, when: int) -> Iterator[Violation]:
+        if self.progress[host] != list(SEQUENCE[: SEQUENCE.index(step.kind)]):
+            yield _broken(InvariantId.CORDONED, f"host {host}", step, when)
+        if step.kind is StepKind.CORDON:
+            for guest in [guest for guest, there in self.arriving.items() if there == host]:
+                yield _broken(InvariantId.LANDING, f"guest {guest}", step, when)
+            newly = host not in self.away
+            self.away.add(host)
+            if newly:
+                yield from self._too_many_away(host, step, when)
+        if step.kind is StepKind.UPGRADE:
+            self.busy[host] = step
+            if any(resident.name not in self.stopped for resident in self._present(host)):
+                yield _broken(InvariantId.DRAINED, f"host {host}", step, when)
+
+    def _guest_step_starts(self, step: Step, guest: GuestName, host: HostName, when: int) -> Iterator[Violation]:
+        if self.at[guest] != host or guest in self.arriving:
+            yield _broken(InvariantId.PLACEMENT, f"guest {guest}", step, when)
+        if step.kind is StepKind.STOP:
+            pins = {pin.guest for pin in self.plan.pins}
+            may = self.fleet.policy.immovable is Immovable.RESTART or guest in pins
+            if not (self.guests[guest].restartable and may):
+                yield _broken(InvariantId.RESTARTABLE, f"guest {guest}", step, when)
+            if guest in self.stopped:
+                yield _broken(InvariantId.RUNNING, f"guest {guest}", step, when)
+        elif step.kind is StepKind.START:
+            yield from self._boots(step, guest, host, when)
+
+    def _boots(self, step: Step, guest: GuestName, host: HostName, when: int) -> Iterator[Violation]:
+        if guest not in self.stopped:
+            yield _broken(InvariantId.RUNNING, f"guest {guest}", step, when)
+        begun = StepKind.UPGRADE in self.progress[host] or host in self.busy
+        if begun and self.progress[host] != list(SEQUENCE):
+            yield _broken(InvariantId.RUNNING, f"guest {guest}", step, when)
+        if host in self.busy:
+            yield _broken(InvariantId.DRAINED, f"host {host}", self.busy[host], when)
+        pin = self.pinned.get(guest)
+        self.counted.add((step.id, guest, pin))
+        booted = self.classes.cold_boot(self.kind[guest], self._class_of(host), pin)
+        if booted is None:
+            yield _broken(InvariantId.PINS, f"guest {guest}", step, when)
+            return
+        self.kind[guest] = booted
+        most = self.guests[guest].psci_max
+        if most is not None and self.classes.guest_class(booted).psci > psci_value(most):
+            yield _broken(InvariantId.PSCI_MAX, f"guest {guest}", step, when)
+
+    # --- ends ---------------------------------------------------------------------------------------------------------------------
+
+    def _ends(self, step: Step, when: int) -> Iterator[Violation]:
+        if step.guest is not None:
+            self.acting.pop(step.guest, None)
+        if step.kind is StepKind.MIGRATE and step.guest is not None and step.source is not None and step.destination is not None:
+            self.arriving.pop(step.guest, None)
+            self.at[step.guest] = step.destination
+            self.sending[step.source] -= 1
+            self.receiving[step.destination] -= 1
+        elif step.kind in SEQUENCE and step.host is not None:
+            self.progress[step.host].append(step.kind)
+            if step.kind is StepKind.UPGRADE:
+                self.done.add(step.host)
+            elif step.kind is StepKind.CHECK:
+                self.busy.pop(step.host, None)
+            elif step.kind is StepKind.UNCORDON:
+                self.away.discard(step.host)
+        elif step.guest is not None:
+            yield from self._guest_step_ends(step, step.guest, when)
+
+    def _guest_step_ends(self, step: Step, guest: GuestName, when: int) -> Iterator[Violation]:
+        if step.kind is StepKind.STOP:
+            self.stopped[guest] = step
+        elif step.kind is StepKind.START:
+            self.stopped.pop(guest, None)
+        elif step.kind is StepKind.PIN:
+            listed = {pin.guest: pin.psci for pin in self.plan.pins}
+            if guest not in listed:
+                yield _broken(InvariantId.PINS, f"guest {guest}", step, when)
+            else:
+                self.pinned[guest] = listed[guest]
+
+    def _final(self) -> Iterator[Violation]:
+        may_skip = self.fleet.policy.immovable is Immovable.SKIP
+        for host in self.fleet.hosts:
+            needed = host.release != self.fleet.target and host.state in SERVING
+            if needed and host.name not in self.done and not (may_skip and host.name in self.plan.skipped):
+                yield _broken(InvariantId.UPGRADED, f"host {host.name}", None, 0)
+            touched = bool(self.progress[host.name])
+            if touched and (not needed or host.name in self.plan.skipped):
+                yield _broken(InvariantId.UPGRADED, f"host {host.name}", None, 0)
+            if touched and self.progress[host.name] != list(SEQUENCE):
+                yield _broken(InvariantId.CORDONED, f"host {host.name}", None, 0)
+        for guest, stop in self.stopped.items():
+            yield _broken(InvariantId.RUNNING, f"guest {guest}", stop, 0)
+        for pin in self.plan.pins:
+            if (pin.effective, pin.guest, pin.psci) not in self.counted:
+                yield _broken(InvariantId.PINS, f"guest {pin.guest}", None, 0)
+
+    # --- looks --------------------------------------------------------------------------------------------------------------------
+
+    def _is_upgraded_in_plan(self, host: HostName) -> bool:
+        return any(host in wave.hosts for wave in self.plan.waves)
+
+    def _class_of(self, host: HostName) -> int:
+        number = self.number[host]
+        return self.classes.hosts_then[number] if host in self.done else self.classes.hosts_now[number]
+
+    def _present(self, host: HostName) -> list[Guest]:
+        """Guests that take room on a host: those there, leaving ones included, and those arriving."""
+        return [guest for name, guest in self.guests.items() if self.at[name] == host or self.arriving.get(name) == host]
+
+    def _has_room(self, host: Host, step: Step, when: int) -> Iterator[Violation]:
+        policy = self.fleet.policy
+        present = self._present(host.name)
+        used = (sum(guest.vcpus for guest in present), sum(guest.memory_mib for guest in present))
+        room = (host.vcpus * policy.overcommit_vcpus_per_mille // 1000, host.memory_mib * policy.overcommit_memory_per_mille // 1000)
+        keep = 1000 - policy.reserve_per_mille
+        if any(need > there for need, there in zip(used, room, strict=True)):
+            yield _broken(InvariantId.CAPACITY, f"host {host.name}", step, when)
+        if policy.reserve_per_mille and any(need > there * keep // 1000 for need, there in zip(used, room, strict=True)):
+            yield _broken(InvariantId.RESERVE, f"host {host.name}", step, when)
+
+    def _meets(self, guest: Guest, there: Host, step: Step, when: int) -> Iterator[Violation]:
+        group = self.fleet.groups.get(guest.group) if guest.group is not None else None
+        if group is None or group.apart is None:
+            return
+        place = _place(there, group.apart)
+        if _place(self.hosts[self.at[guest.name]], group.apart) == place:
+            return
+        for name, other in self.guests.items():
+            if other.group == guest.group and name != guest.name:
+                places = [_place(self.hosts[host], group.apart) for host in (self.at[name], self.arriving.get(name)) if host is not None]
+                if place in places:
+                    yield _broken(InvariantId.APART, f"group {group.name}", step, when)
+
+    def _too_many_away(self, host: HostName, step: Step, when: int) -> Iterator[Violation]:
+        record, limits = self.hosts[host], self.fleet.policy.max_unavailable
+        for scope, limit in (("fleet", limits.fleet), ("zone", limits.zone), ("rack", limits.rack)):
+            if limit is not None:
+                peers = [other for other in self.fleet.hosts if scope == "fleet" or getattr(other, scope) == getattr(record, scope)]
+                if sum(peer.name in self.away for peer in peers) > limit.of(len(peers)):
+                    yield _broken(InvariantId.UNAVAILABLE, f"{scope}", step, when)
+
+
+def _order(event: tuple[int, int, int, Step]) -> tuple[int, int, int, int]:
+    """Ends of steps that took time; then starts, each with its end if it takes none, in the order of the plan."""
+    when, kind, place, step = event
+    ended = kind != STARTS and step.duration_s > 0
+    return (when, 0 if ended else 1, place, kind)
+
+
+def _place(host: Host, scope: Scope) -> str:
+    return {Scope.HOST: host.name, Scope.RACK: host.rack, Scope.ZONE: host.zone}[scope]
+
+
+def _admits(guest: Guest, host: HostName) -> bool:
+    wanted = not guest.allow or any(fnmatchcase(host, pattern) for pattern in guest.allow)
+    return wanted and not any(fnmatchcase(host, pattern) for pattern in guest.deny)
+
+
+def _broken(invariant: InvariantId, subject: str, step: Step | None, when: int) -> Violation:
+    return Violation(invariant=invariant, subject=subject, at_s=when, steps=() if step is None else (step.id,))
