@@ -233,6 +233,21 @@ def bitmap_refusal(value: int, *, supported: int, current: int, ran: bool) -> Er
     return Errno.EBUSY if ran and value != current else None
 
 
+# --- what a GET reads of a host's state of v4 (0 vulnerable, 1 unknown, 2 mitigated on demand, 3 unaffected) --------------------------
+
+ON_DEMAND, NO_HARM = 2, 3
+
+
+def flag_era_value(state: int, *, enabled: bool) -> int:
+    """WORKAROUND_2 of 5.3 to 5.9: the host's state, and ENABLED where the vCPU's flag is set on a host that mitigates on demand."""
+    return state | ENABLED if state == ON_DEMAND and enabled else state
+
+
+def workaround_2_value(state: int, *, ssbs: bool) -> int:
+    """WORKAROUND_2 from 5.10: `not required` for a host without harm, and where KVM mitigates for guests without SSBS; else nothing."""
+    return NOT_REQUIRED_2 if state == NO_HARM or (state == ON_DEMAND and not ssbs) else 0
+
+
 # --- what values mean ----------------------------------------------------------------------------------------------------------------
 
 

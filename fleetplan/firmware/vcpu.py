@@ -124,7 +124,7 @@ class VirtualMachine:
             return Answer(errno=Errno.EINVAL)
         own.features = wanted
         own.finalised = own.finalised or "sve" not in wanted
-        own.workaround_2_enabled = self._kvm.levels.ssb == AVAILABLE_BY_SWITCH
+        own.workaround_2_enabled = self._kvm.levels.ssb == fw.ON_DEMAND
         return OK
 
     def finalize(self, vcpu: int) -> Answer:
@@ -237,15 +237,8 @@ class VirtualMachine:
     def _workaround_2(self, own: _Vcpu) -> int:
         ssb = self._kvm.levels.ssb
         if self._profile.workaround_2 is Workaround2Era.FLAG:
-            return ssb | fw.ENABLED if ssb == AVAILABLE_BY_SWITCH and own.workaround_2_enabled else ssb
-        return self._host_workaround_2(own)
-
-    def _host_workaround_2(self, own: _Vcpu) -> int:
-        """From 5.10: MITIGATED and SSBS -> 0, MITIGATED without SSBS or UNAFFECTED -> 3, VULNERABLE -> 0."""
-        ssb = self._kvm.levels.ssb
-        if ssb == AVAILABLE_BY_SWITCH:
-            return 0 if self._ssbs(own) else fw.NOT_REQUIRED_2
-        return fw.NOT_REQUIRED_2 if ssb == fw.NOT_REQUIRED_2 else 0
+            return fw.flag_era_value(ssb, enabled=own.workaround_2_enabled)
+        return fw.workaround_2_value(ssb, ssbs=self._ssbs(own))
 
     def _ssbs(self, own: _Vcpu) -> bool:
         """Before 6.12 the host's SSBS; from 6.12 what this VM's ID register shows."""
@@ -288,10 +281,10 @@ class VirtualMachine:
         if row is not fw.WORKAROUND_2:
             return fw.level_refusal(value, levels.spectre_v2 if row is fw.WORKAROUND_1 else levels.bhb)
         if self._profile.workaround_2 is not Workaround2Era.FLAG:
-            return fw.workaround_2_refusal(value, self._host_workaround_2(own))
+            return fw.workaround_2_refusal(value, self._workaround_2(own))
         refusal = fw.flag_era_refusal(value, levels.ssb)
         enables = fw.flag_era_enables(value)
-        if refusal is None and enables is not None and levels.ssb == AVAILABLE_BY_SWITCH:
+        if refusal is None and enables is not None and levels.ssb == fw.ON_DEMAND:
             own.workaround_2_enabled = enables
         return refusal
 
@@ -312,7 +305,3 @@ class VirtualMachine:
             return Errno.EINVAL
         (self._shared if vm_wide else own.others)[register.id] = value
         return None
-
-
-AVAILABLE_BY_SWITCH = 2
-"""`Levels.ssb` of a host that mitigates v4 when it is asked to."""

@@ -6,7 +6,6 @@ A remedy is only offered after the search has been run with it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -14,11 +13,9 @@ from fleetplan.fleet.model import Fleet, Host, HostName, HostState, Release
 from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share
 from fleetplan.migration.verdict import Judgment
 from fleetplan.migration.vmm import newest_qemu, parse, profiles
+from fleetplan.planner.failure import Failure, Stuck
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Remedy, RemedyKind
-
-if TYPE_CHECKING:
-    from fleetplan.planner.search import Failure, Stuck
 
 Again = Callable[[Fleet], bool]
 """Whether a fleet can be planned."""

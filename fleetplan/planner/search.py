@@ -19,6 +19,7 @@ from fleetplan.fleet.model import Fleet, HostName, HostState
 from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.bounds import bounds_of
+from fleetplan.planner.failure import Failure, Stuck
 from fleetplan.planner.packing import Landing, Placement
 from fleetplan.planner.pins import Boots, choose_boots, points_of_no_return
 from fleetplan.planner.problem import Fate, Problem
@@ -53,15 +54,6 @@ class Choice:
     landings: dict[int, list[Landing]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class Stuck:
-    """The search cannot go on: hosts that remain, and for the first of each pool the guests that found no place."""
-
-    placement: Placement
-    remaining: list[int]
-    homeless: dict[str, list[int]]
-
-
 def plan(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None) -> Plan | Infeasible:
     """Plan the rollout of a fleet. Raises CancelledError.
 
@@ -75,14 +67,6 @@ def plan(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress |
 
 def _succeeds(fleet: Fleet, digest: str) -> bool:
     return isinstance(attempt(fleet, ClassTable(fleet), digest=digest), Plan)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """No plan: the problem, and what the search was stuck on (None: it never began)."""
-
-    problem: Problem
-    stuck: Stuck | None
 
 
 def attempt(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None) -> Plan | Failure:
