@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from fleetplan.firmware.cpus import Cpu
 from fleetplan.firmware.kernels import BhbRule, KernelProfile, Workaround2Era
+from fleetplan.firmware.registers import flag_era_value, workaround_2_value
 from fleetplan.firmware.vcpu import Levels
 
 UNAFFECTED, MITIGATED, VULNERABLE = 2, 1, 0
@@ -228,8 +229,8 @@ def sysfs(platform: Platform, profile: KernelProfile, switches: Switches) -> Tex
 def read_second(ssb: int, ssbs: bool, profile: KernelProfile) -> int:
     """WORKAROUND_2 as GET_ONE_REG reads it on a fresh vCPU (2.4)."""
     if profile.workaround_2 is Workaround2Era.FLAG:
-        return ssb | 0x10 if ssb == SSB_DYNAMIC else ssb
-    return 3 if ssb == SSB_UNAFFECTED or (ssb == SSB_DYNAMIC and not ssbs) else 0
+        return flag_era_value(ssb, enabled=True)
+    return workaround_2_value(ssb, ssbs=ssbs)
 
 
 def read(now: Levels, profile: KernelProfile) -> tuple[int, int, int]:

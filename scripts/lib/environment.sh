@@ -13,9 +13,9 @@ die() {
     exit 2
 }
 
-# A Python that will do: 3.11 or later.
+# A Python that will do: 3.11 or later, and not of the environment itself (somebody may have activated it), which may have to go.
 find_python() {
-    local name
+    local name PATH=${PATH//"$venv/bin:"/}
     for name in python3 python3.14 python3.13 python3.12 python3.11; do
         if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             command -v "$name"
@@ -30,8 +30,9 @@ stamp_of() {
     printf '%s %s %s %s' "$1" "$root" "$(readlink -f "$venv/bin/python")" "$(cksum <"$root/pyproject.toml")"
 }
 
+# While packages are installed a marker lies there: an environment that still has it was interrupted, and nothing in it is trusted.
 current() {
-    [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made-for-$1" 2>/dev/null)" = "$(stamp_of "$1")" ]
+    [ ! -e "$venv/.unfinished" ] && [ -x "$venv/bin/python" ] && [ "$(cat "$venv/.made-for-$1" 2>/dev/null)" = "$(stamp_of "$1")" ]
 }
 
 development_packages() {
@@ -43,30 +44,38 @@ PYTHON
 }
 
 make_environment() {
-    local kind=$1 python
+    local kind=$1 python packages package
     python=$(find_python) || exit 2
+    # Without this an interrupt that pip handles would look like an install that failed in good order.
+    trap 'exit 130' INT TERM
     # Programs in an environment name its path: after the checkout has moved they do not run any more.
-    if [ "$(cat "$venv/.made-in" 2>/dev/null)" != "$root" ] ||
+    if [ -e "$venv/.unfinished" ] || [ "$(cat "$venv/.made-in" 2>/dev/null)" != "$root" ] ||
         ! "$venv/bin/python" -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
         say "making an environment in $venv ($("$python" --version))"
         rm -rf "$venv"
         "$python" -m venv "$venv" >&2 || die "cannot make an environment: $python has no venv module (on Debian: apt install python3-venv)"
     fi
     printf '%s' "$root" >"$venv/.made-in"
-    rm -f "$venv"/.made-for-*
     say "installing fleetplan and the libraries that it needs (once; this takes a minute)"
     local wanted=(--editable "$root")
     if [ "$kind" = development ]; then
         say "installing what the tests need"
-        mapfile -t -O 2 wanted < <(development_packages)
+        packages=$(development_packages) || die "cannot read the dependency group \`dev\` of $root/pyproject.toml"
+        while IFS= read -r package; do wanted+=("$package"); done <<<"$packages"
     fi
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}" >&2 ||
+    : >"$venv/.unfinished"
+    if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}" >&2; then
+        # pip installs nothing until it has everything: what was there is still good.
+        rm -f "$venv/.unfinished"
         die "could not install; a package index must be within reach the first time"
+    fi
     "$venv/bin/python" -m compileall -q "$root/fleetplan" >&2 || true
     stamp_of runtime >"$venv/.made-for-runtime"
     if [ "$kind" = development ]; then
         stamp_of development >"$venv/.made-for-development"
     fi
+    rm -f "$venv/.unfinished"
+    trap - INT TERM
     say "ready"
 }
 
