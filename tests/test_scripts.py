@@ -47,7 +47,7 @@ def tools(tmp_path: Path) -> Path:
     """A PATH with what the scripts use of a system, and no Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("cat", "cksum", "dirname", "readlink", "rm", "flock", "bash"):
+    for name in ("cat", "cksum", "dirname", "env", "flock", "mkdir", "bash", "readlink", "rm", "rmdir", "sleep"):
         found = shutil.which(name)
         if found is not None:
             (folder / name).symlink_to(found)
@@ -88,10 +88,159 @@ def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path: Path, tools: Pa
     assert (done.stdout, done.stderr) == ("ran plan a b\n", "")
 
 
-def test_continuous_integration_runs_the_tests() -> None:
-    text = (ROOT / ".ci" / "run").read_text()
-    assert "scripts/test" in text
+PYTHON = f"""#!/bin/bash
+log() {{ echo "$*" >>"{{folder}}/log"; }}
+case "$*" in
+"-m venv "*)
+    log venv
+    mkdir -p "$3/bin"
+    cp "$0" "$3/bin/python"
+    ;;
+*"import pip"*) [ -e "${{{{0%/bin/python}}}}/.without-pip" ] && exit 1 ;;
+"-m pip install "*)
+    log "pip $*"
+    echo noise of pip
+    sleep "${{{{PIP_TAKES:-0}}}}"
+    [ -z "${{{{PIP_KILLED:-}}}}" ] || kill -9 $$
+    [ -z "${{{{PIP_FAILS:-}}}}" ] || exit 1
+    printf '#!/bin/bash\necho "ran $*"\n' >"${{{{0%/python}}}}/fleetplan"
+    chmod +x "${{{{0%/python}}}}/fleetplan"
+    ;;
+"-m compileall "* | "-m pytest "*) log "$*" ;;
+*) exec {sys.executable} "$@" ;;
+esac
+"""
+"""A Python whose `venv` and `pip` only write down what they were asked for."""
+
+
+class Machine:
+    """A fresh clone, and a PATH with a Python that installs nothing."""
+
+    def __init__(self, folder: Path, tools: Path) -> None:
+        self.folder, self.tools = folder, tools
+        self.checkout = clone(folder / "checkout")
+        self.venv = self.checkout / ".venv"
+        for name in ("cp", "chmod"):
+            (tools / name).symlink_to(str(shutil.which(name)))
+        fake(tools, "python3", PYTHON.format(folder=folder))
+
+    def start(self, script: str = "scripts/fleetplan", **environment: str) -> subprocess.Popen[str]:
+        command = ["/bin/bash", str(self.checkout / script), "a b"]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True, cwd="/", env={"PATH": str(self.tools), **environment}
+        )
+
+    def run(self, script: str = "scripts/fleetplan", **environment: str) -> tuple[int, str, str]:
+        process = self.start(script, **environment)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def log(self) -> list[str]:
+        """What Python was asked for since the last look."""
+        path = self.folder / "log"
+        lines = path.read_text().splitlines() if path.exists() else []
+        path.unlink(missing_ok=True)
+        return [line for line in lines if not line.startswith("-m compileall")]
+
+
+@pytest.fixture
+def machine(tmp_path: Path, tools: Path) -> Machine:
+    return Machine(tmp_path, tools)
+
+
+def test_the_first_run_sets_up_and_prints_only_what_the_command_prints(machine: Machine) -> None:
+    code, out, err = machine.run()
+    assert (code, out) == (0, "ran a b\n")
+    assert "making an environment" in err
+    assert "noise of pip" in err
+    assert machine.run() == (0, "ran a b\n", "")
+
+
+def test_two_first_runs_at_once_set_up_one_environment(machine: Machine) -> None:
+    runs = [machine.start(PIP_TAKES="0.5") for _ in range(3)]
+    assert [(run.communicate(timeout=60)[0], run.returncode) for run in runs] == [("ran a b\n", 0)] * 3
+    assert len(machine.log()) == 2
+
+
+def test_two_first_runs_at_once_need_no_flock(machine: Machine) -> None:
+    (machine.tools / "flock").unlink()
+    runs = [machine.start(PIP_TAKES="0.5") for _ in range(2)]
+    assert [(run.communicate(timeout=60)[0], run.returncode) for run in runs] == [("ran a b\n", 0)] * 2
+    assert len(machine.log()) == 2
+    assert not (machine.checkout / ".venv.lock.d").exists()
+
+
+def test_tests_get_what_the_development_group_names(machine: Machine) -> None:
+    machine.run()
+    machine.log()
+    code, out, _ = machine.run("scripts/test")
+    installed, tests = machine.log()
+    assert (code, out) == (0, "")
+    assert "pytest-xdist>=" in installed
+    assert tests == "-m pytest -n 2 -m not system a b"
+    assert machine.run()[2] == ""
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(machine: Machine) -> None:
+    machine.run()
+    machine.log()
+    with (machine.checkout / "pyproject.toml").open("a") as project:
+        project.write("# changed\n")
+    assert machine.run()[:2] == (0, "ran a b\n")
+    assert [line.split()[0] for line in machine.log()] == ["pip"]
+
+
+@pytest.mark.parametrize("half", ["venv", "pip", "moved", "killed"])
+def test_an_environment_that_is_half_made_is_made_anew(machine: Machine, half: str) -> None:
+    """`venv` died before it was done, or before pip was there; the checkout has moved; pip was killed while it installed."""
+    if half == "killed":
+        assert machine.run(PIP_KILLED="yes")[0] == 2
+    else:
+        machine.run()
+    if half == "moved":
+        machine.checkout = machine.checkout.rename(machine.folder / "elsewhere")
+    else:
+        (machine.checkout / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + "# changed\n")
+    if half == "venv":
+        (machine.venv / ".made-in").unlink()
+    if half == "pip":
+        (machine.venv / ".without-pip").touch()
+    machine.log()
+    code, out, err = machine.run()
+    assert (code, out) == (0, "ran a b\n")
+    assert "making an environment" in err
+    assert [line.split()[0] for line in machine.log()] == ["venv", "pip"]
+
+
+def test_a_failed_install_spoils_nothing(machine: Machine) -> None:
+    """Tests cannot be set up without a package index; the command that was set up before still runs."""
+    machine.run()
+    code, out, err = machine.run("scripts/test", PIP_FAILS="yes")
+    assert (code, out) == (2, "")
+    assert "a package index must be within reach" in err
+    assert machine.run() == (0, "ran a b\n", "")
+
+
+def test_a_later_python_is_found_beside_an_old_one(machine: Machine) -> None:
+    (machine.tools / "python3").rename(machine.tools / "python3.12")
+    fake(machine.tools, "python3", "#!/bin/bash\nexit 1\n")
+    assert machine.run()[:2] == (0, "ran a b\n")
+
+
+def test_the_environment_is_not_made_by_a_python_of_its_own(machine: Machine) -> None:
+    """Somebody has activated it, and then it has to be made anew."""
+    machine.run()
+    (machine.venv / "bin" / "python").rename(machine.venv / "bin" / "python3")
+    (machine.venv / ".unfinished").touch()
+    assert machine.run(PATH=f"{machine.venv / 'bin'}:{machine.tools}")[:2] == (0, "ran a b\n")
+
+
+def test_continuous_integration_runs_the_tests(machine: Machine) -> None:
+    shutil.copytree(ROOT / ".ci", machine.checkout / ".ci")
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert machine.run(".ci/run", CI="true")[0] == 0
+    assert machine.log()[-1] == "-m pytest -n 2 -m not system a b"
 
 
 # --- generator -----------------------------------------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ RegisterList = tuple[tuple[int, int], ...]
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of the silicon and the kernel's view of it; what tells host classes apart beside the release.
 
-    `midr` and `revidr` are the values of MIDR_EL1 and REVIDR_EL1 of every CPU of the host. `cpu` is a name such as
+    `midr` and `revidr` are the values of MIDR_EL1 and REVIDR_EL1 of the host's CPUs; `other_midrs` are further ones, of a host whose CPUs
+    differ. `cpu` is a name such as
     `neoverse-n1`, for when they are not known. `vulnerabilities` maps a sysfs file name to its text. `registers` is a probe's
     answer: what a fresh vCPU with PSCI_0_2 (and what else the VMM turns on) lists and reads. `masks` maps a register id to the
     bits that userspace may write (KVM_ARM_GET_REG_WRITABLE_MASKS).
@@ -66,6 +67,7 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     cpu: str | None = None
     midr: int | None = None
+    other_midrs: tuple[int, ...] = ()
     revidr: int | None = None
     cmdline: str | None = None
     vulnerabilities: Mapping[str, str] | None = None

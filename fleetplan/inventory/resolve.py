@@ -174,6 +174,9 @@ def facts_of(values: Mapping[str, Any], shared: dict[tuple[Any, ...], HostFacts]
     given = {key: values[key] for key in schema.HOST_FACTS if key in values}
     if "workarounds" in given:
         given["workarounds"] = Workarounds(**given["workarounds"])
+    if "midr" in given:
+        first, *others = dict.fromkeys(given["midr"])
+        given |= {"midr": first, "other_midrs": tuple(sorted(others))}
     token = tuple((key, tuple(value.items()) if isinstance(value, dict) else value) for key, value in given.items())
     if token not in shared:
         shared[token] = HostFacts(**given)

@@ -41,7 +41,7 @@ WORKAROUNDS: Kind = {
 
 HOST_FACTS: Kind = {
     "cpu": Key(read=v.text, help="name of the CPU, such as neoverse-n1, where its MIDR is not known"),
-    "midr": Key(read=v.hexadecimal, help="MIDR_EL1 of every CPU"),
+    "midr": Key(read=v.several(v.hexadecimal), help="MIDR_EL1 of every CPU; a list where the CPUs differ"),
     "revidr": Key(read=v.hexadecimal, help="REVIDR_EL1 of every CPU"),
     "cmdline": Key(read=v.text, help="/proc/cmdline"),
     "vulnerabilities": Key(read=v.mapping(str, v.text), help="file of /sys/devices/system/cpu/vulnerabilities: its text"),

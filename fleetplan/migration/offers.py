@@ -15,8 +15,8 @@ from fleetplan.firmware.cpus import by_name
 from fleetplan.firmware.families import Seen, others
 from fleetplan.firmware.kernels import KernelProfile, KernelRelease, profiles
 from fleetplan.firmware.kernels import parse as parse_kernel
-from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, host_levels
-from fleetplan.firmware.vcpu import PFR1, SSBS, Feature, Kvm, OtherRegister
+from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, host_levels, mixed
+from fleetplan.firmware.vcpu import PFR1, SSBS, Feature, Kvm, Levels, OtherRegister
 from fleetplan.fleet.model import HostFacts, Release, ReleaseFacts
 from fleetplan.migration.vmm import VmmProfile
 from fleetplan.migration.vmm import parse as parse_vmm
@@ -46,6 +46,11 @@ class HostOffer(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     stated: HostFacts
 
     @property
+    def mixed(self) -> bool:
+        """Whether the host's CPUs differ, so that a vCPU may be on any of them."""
+        return bool(self.stated.other_midrs)
+
+    @property
     def label(self) -> str:
         """Words for a host of this class: release and CPU."""
         return f"{self.release} on {self.identity or 'a CPU that is not known'}"
@@ -61,7 +66,7 @@ def offer(release: Release, facts: HostFacts) -> HostOffer:
     found: list[Kvm] = []
     undecided = [known.decided_by]
     for profile in known:
-        levels = host_levels(facts=given, read_on=profile, profile=profile)
+        levels = _levels(facts, given, profile, profile)
         undecided.append(levels.decided_by)
         registers = _others(profile, facts, features, facts.registers, None)
         found += [Kvm(profile=profile, levels=level, others=registers, probed=facts.registers is not None) for level in levels]
@@ -86,7 +91,7 @@ def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Se
     for before in old:
         seen = Seen(kernel=before, registers=facts.registers) if facts.registers is not None else None
         for profile in new:
-            levels = host_levels(facts=given, read_on=before, profile=profile)
+            levels = _levels(facts, given, before, profile)
             undecided.append(levels.decided_by)
             registers = _others(profile, facts, features, None, seen)
             found += [Kvm(profile=profile, levels=level, others=registers) for level in levels]
@@ -95,7 +100,7 @@ def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Se
 
 def replaced_by_upgrade(facts: HostFacts) -> HostFacts:
     """The facts that an upgrade of the kernel leaves true."""
-    return HostFacts(cpu=facts.cpu, midr=facts.midr, revidr=facts.revidr, cmdline=facts.cmdline)
+    return HostFacts(cpu=facts.cpu, midr=facts.midr, other_midrs=facts.other_midrs, revidr=facts.revidr, cmdline=facts.cmdline)
 
 
 def _applies(entry: HostFacts, facts: HostFacts) -> bool:
@@ -140,6 +145,8 @@ def _offer(
 
 def identity(facts: HostFacts) -> str:
     """Equal for CPUs that count as the same: by MIDR and REVIDR, or by name where no MIDR is given."""
+    if facts.other_midrs:
+        return f"MIDR {', '.join(f'{midr:#x}' for midr in sorted((facts.midr or 0, *facts.other_midrs)))}"
     if facts.midr is not None:
         return f"MIDR {facts.midr:#x}, REVIDR {facts.revidr or 0:#x}"
     if facts.cpu is None:
@@ -190,6 +197,14 @@ def fully_named(value: int) -> bool:
     return value >> 16 & 0xFF == 0xFF and value & 0xF == 0xF and value < 1 << 32
 
 
+def _levels(facts: HostFacts, given: LevelFacts, read_on: KernelProfile, profile: KernelProfile) -> Candidates[Levels]:
+    """The levels of a host; of one whose CPUs differ, the worst of each (its texts and answers are about all of them together)."""
+    if not facts.other_midrs or (read_on == profile and None not in given.workarounds):
+        return host_levels(facts=given, read_on=read_on, profile=profile)
+    alone = (LevelFacts(midr=midr, cmdline=facts.cmdline) for midr in (facts.midr, *facts.other_midrs))
+    return mixed((host_levels(facts=cpu, read_on=read_on, profile=profile) for cpu in alone), profile)
+
+
 def _level_facts(facts: HostFacts) -> LevelFacts:
     """What decides levels among a host's facts; a probe's registers speak for themselves."""
     probe = dict(facts.registers or ())
@@ -203,7 +218,7 @@ def _level_facts(facts: HostFacts) -> LevelFacts:
     )
     first, second, third = (value if value is not None else probe.get(row.id) for value, row in zip(given, rows, strict=True))
     return LevelFacts(
-        midr=facts.midr,
+        midr=None if facts.other_midrs else facts.midr,
         cpu=facts.cpu,
         cmdline=facts.cmdline,
         ssbs=bool(probe[PFR1] & SSBS) if PFR1 in probe else None,

@@ -87,7 +87,8 @@ RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 class Judgment(msgspec.Struct, frozen=True, kw_only=True):
-    """What one move comes to. `stage` says where it was decided; `after` is the guest at the destination, None if it stays.
+    """What one move comes to. `stage` says where it was decided; `after` is the guest at the destination, None if it stays; of an
+    UNKNOWN what it is if the move goes well.
 
     `lost` are names of registers whose loss a waiver would have to accept (of a STRIPS).
     """
@@ -106,26 +107,37 @@ MOST_UNDECIDED = 8
 IMPLEMENTATION = frozenset(by_name(register) for register in ("MIDR_EL1", "REVIDR_EL1", "AIDR_EL1"))
 
 
+MIXED = Reason(
+    kind=ReasonKind.UNDECIDED,
+    stage=Stage.SET,
+    detail=(("decided_by", "the CPUs that the guest's vCPUs are bound to, on hosts whose CPUs differ,"),),
+)
+"""A vCPU reads MIDR_EL1 and cache registers of the CPU it happens to be on (QEMU issue 1595)."""
+
+
 def judge(guest: GuestState, source: HostOffer, destination: HostOffer) -> Judgment:
     """Judge the move of a guest. All that the hosts may be is tried (up to 64 ways); UNKNOWN says what would decide.
 
     Deterministic; some 0.5 ms a way.
     """
     if too_many(source, destination):
-        return _unknown(source, destination, ())
+        return _unknown(source, destination, (), None)
     found = [_judge_one(guest, *way) for way in combinations(source, destination)]
     worst = max(found, key=lambda judgment: RANK[judgment.verdict])
+    if (source.mixed or destination.mixed) and worst.verdict is not Verdict.FAILS:
+        return Judgment(verdict=Verdict.UNKNOWN, stage=Stage.SET, reasons=(MIXED,), after=worst.after)
     verdicts = {judgment.verdict for judgment in found}
     if len(verdicts) == 1 or verdicts <= {Verdict.SAFE, Verdict.CHANGES}:
         return worst
-    return _unknown(source, destination, worst.reasons)
+    after = next((judgment.after for judgment in found if judgment.after is not None), None)
+    return _unknown(source, destination, worst.reasons, after)
 
 
-def _unknown(source: HostOffer, destination: HostOffer, worst: tuple[Reason, ...]) -> Judgment:
+def _unknown(source: HostOffer, destination: HostOffer, worst: tuple[Reason, ...], after: GuestState | None) -> Judgment:
     """The candidates disagree: what decides, and what the worst of them says."""
     deciding = tuple(dict.fromkeys((*source.undecided, *destination.undecided))) or ("a probe of both hosts",)
     reasons = tuple(Reason(kind=ReasonKind.UNDECIDED, stage=Stage.AFTER, detail=(("decided_by", fact),)) for fact in deciding)
-    return Judgment(verdict=Verdict.UNKNOWN, stage=Stage.AFTER, reasons=(*reasons, *worst))
+    return Judgment(verdict=Verdict.UNKNOWN, stage=Stage.AFTER, reasons=(*reasons, *worst), after=after)
 
 
 # --- one way in which both hosts may be ----------------------------------------------------------------------------------------------
@@ -374,7 +386,8 @@ def _after(
     """The load went through: compare what the guest sees with what it saw."""
     state = _arrived(guest, stream, machine, there)
     if written.undecided:
-        return Judgment(verdict=Verdict.UNKNOWN, stage=Stage.SET, reasons=tuple(_undecided(written.undecided)), messages=lines)
+        reasons = tuple(_undecided(written.undecided))
+        return Judgment(verdict=Verdict.UNKNOWN, stage=Stage.SET, reasons=reasons, messages=lines, after=state)
     before, now = view(resumed(guest, here), here), view(machine, there)
     lost = _lost(guest.promise, before, now)
     kind = ReasonKind.DROPPED_TAIL if loader.load is Load.A else ReasonKind.TOLERATED_BY_QUIRK

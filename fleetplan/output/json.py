@@ -15,7 +15,7 @@ from fleetplan.findings.finding import Finding
 from fleetplan.firmware.registers import psci_text
 from fleetplan.fleet.model import HostName
 from fleetplan.migration.register_file import RegisterRow
-from fleetplan.migration.verdict import Judgment, Reason
+from fleetplan.migration.verdict import Judgment, Reason, Verdict
 from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.views.findings import message
 from fleetplan.output.views.refusal import violation_sentence
@@ -94,7 +94,7 @@ def _reason(reason: Reason) -> Mapping[str, Any]:
 
 
 def _guest(judgment: Judgment) -> Mapping[str, Any] | None:
-    if judgment.after is None:
+    if judgment.after is None or judgment.verdict is Verdict.UNKNOWN:
         return None
     state = judgment.after
     return {

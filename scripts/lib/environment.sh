@@ -44,7 +44,7 @@ PYTHON
 }
 
 make_environment() {
-    local kind=$1 python packages package
+    local kind=$1 python packages package status=0
     python=$(find_python) || exit 2
     # Without this an interrupt that pip handles would look like an install that failed in good order.
     trap 'exit 130' INT TERM
@@ -64,9 +64,10 @@ make_environment() {
         while IFS= read -r package; do wanted+=("$package"); done <<<"$packages"
     fi
     : >"$venv/.unfinished"
-    if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}" >&2; then
-        # pip installs nothing until it has everything: what was there is still good.
-        rm -f "$venv/.unfinished"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${wanted[@]}" >&2 || status=$?
+    if [ "$status" -gt 0 ]; then
+        # pip installs nothing until it has everything, so what was there is still good; unless pip itself was killed.
+        [ "$status" -gt 128 ] || rm -f "$venv/.unfinished"
         die "could not install; a package index must be within reach the first time"
     fi
     "$venv/bin/python" -m compileall -q "$root/fleetplan" >&2 || true
