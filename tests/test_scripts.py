@@ -88,26 +88,26 @@ def test_an_environment_that_is_ready_is_used_as_it_is(tmp_path: Path, tools: Pa
     assert (done.stdout, done.stderr) == ("ran plan a b\n", "")
 
 
-PYTHON = f"""#!/bin/bash
-log() {{ echo "$*" >>"{{folder}}/log"; }}
+PYTHON = """#!/bin/bash
+log() { echo "$*" >>"FOLDER/log"; }
 case "$*" in
 "-m venv "*)
     log venv
     mkdir -p "$3/bin"
     cp "$0" "$3/bin/python"
     ;;
-*"import pip"*) [ -e "${{{{0%/bin/python}}}}/.without-pip" ] && exit 1 ;;
+*"import pip"*) [ ! -e "${0%/bin/python}/.without-pip" ] ;;
 "-m pip install "*)
     log "pip $*"
     echo noise of pip
-    sleep "${{{{PIP_TAKES:-0}}}}"
-    [ -z "${{{{PIP_KILLED:-}}}}" ] || kill -9 $$
-    [ -z "${{{{PIP_FAILS:-}}}}" ] || exit 1
-    printf '#!/bin/bash\necho "ran $*"\n' >"${{{{0%/python}}}}/fleetplan"
-    chmod +x "${{{{0%/python}}}}/fleetplan"
+    sleep "${PIP_TAKES:-0}"
+    [ -z "${PIP_KILLED:-}" ] || kill -9 $$
+    [ -z "${PIP_FAILS:-}" ] || exit 1
+    printf '#!/bin/bash\necho "ran $*"\n' >"${0%/python}/fleetplan"
+    chmod +x "${0%/python}/fleetplan"
     ;;
 "-m compileall "* | "-m pytest "*) log "$*" ;;
-*) exec {sys.executable} "$@" ;;
+*) exec REAL "$@" ;;
 esac
 """
 """A Python whose `venv` and `pip` only write down what they were asked for."""
@@ -122,7 +122,7 @@ class Machine:
         self.venv = self.checkout / ".venv"
         for name in ("cp", "chmod"):
             (tools / name).symlink_to(str(shutil.which(name)))
-        fake(tools, "python3", PYTHON.format(folder=folder))
+        fake(tools, "python3", PYTHON.replace("FOLDER", str(folder)).replace("REAL", sys.executable))
 
     def start(self, script: str = "scripts/fleetplan", **environment: str) -> subprocess.Popen[str]:
         command = ["/bin/bash", str(self.checkout / script), "a b"]

@@ -87,10 +87,10 @@ RANK = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
 
 class Judgment(msgspec.Struct, frozen=True, kw_only=True):
-    """What one move comes to. `stage` says where it was decided; `after` is the guest at the destination, None if it stays; of an
-    UNKNOWN what it is if the move goes well.
+    """What one move comes to.
 
-    `lost` are names of registers whose loss a waiver would have to accept (of a STRIPS).
+    `stage` says where it was decided. `after` is the guest at the destination, None if it stays; of an UNKNOWN, what it is if the move
+    goes well. `lost` are names of registers whose loss a waiver would have to accept (of a STRIPS).
     """
 
     verdict: Verdict
@@ -121,7 +121,7 @@ def judge(guest: GuestState, source: HostOffer, destination: HostOffer) -> Judgm
     Deterministic; some 0.5 ms a way.
     """
     if too_many(source, destination):
-        return _unknown(source, destination, (), None)
+        return _unknown(source, destination, (), _first_after(guest, source, destination))
     found = [_judge_one(guest, *way) for way in combinations(source, destination)]
     worst = max(found, key=lambda judgment: RANK[judgment.verdict])
     if (source.mixed or destination.mixed) and worst.verdict is not Verdict.FAILS:
@@ -129,8 +129,13 @@ def judge(guest: GuestState, source: HostOffer, destination: HostOffer) -> Judgm
     verdicts = {judgment.verdict for judgment in found}
     if len(verdicts) == 1 or verdicts <= {Verdict.SAFE, Verdict.CHANGES}:
         return worst
-    after = next((judgment.after for judgment in found if judgment.after is not None), None)
-    return _unknown(source, destination, worst.reasons, after)
+    return _unknown(source, destination, worst.reasons, _first_after(guest, source, destination))
+
+
+def _first_after(guest: GuestState, source: HostOffer, destination: HostOffer) -> GuestState | None:
+    """What the guest is after the first way in which the move goes well."""
+    ways = (_judge_one(guest, *way) for way in combinations(source, destination))
+    return next((judgment.after for judgment in ways if judgment.after is not None), None)
 
 
 def _unknown(source: HostOffer, destination: HostOffer, worst: tuple[Reason, ...], after: GuestState | None) -> Judgment:
