@@ -306,19 +306,26 @@ ROWS: tuple[Row, ...] = (
         source="Debian changelog of 6.12 (6.12.60); observed on 6.12.117 and 6.18.15, not on 6.16.3",
     ),
     Row(
-        what="timers stand in the table of system registers; ID_AA64MMFR1_EL1.HCX may be lowered",
+        what="timers stand in the table of system registers",
+        since=(6, 18),
+        sets={"timers_in_table": True},
+        source="linux 6.17.8 (not yet) and 6.18.15 (moved) read; observed on 6.18.15, not on 6.16.3",
+    ),
+    Row(
+        what="ID_AA64MMFR1_EL1.HCX may be lowered",
         since=(6, 18),
         stable={(6, 17): (0, NEVER)},
-        sets={"timers_in_table": True, "hcx_writable": True},
-        source="linux 6.18.15 read; observed on 6.18.15, not on 6.16.3",
+        sets={"hcx_writable": True},
+        source="observed on 6.18.15, not on 6.16.3",
     ),
     Row(
         what="the command line no longer switches the BHB mitigation off",
         since=(6, 18),
-        stable={(6, 18): (0, 15), (6, 17): (9, NEVER)},
+        stable={(6, 18): (0, 15)},
         until=(7, 2),
         sets={"bhb_obeys_nospectre_bhb": False, "bhb_obeys_mitigations_off": False},
-        source="linux 6.17.8 (present), 6.18.15 (gone) read; observed gone on 6.18.15, 6.19.14, 7.0.13, 7.1.13, back on 7.2.13 and 7.3.4",
+        source="linux 6.17.8 (obeyed), 6.18.15 (not) read; observed obeyed from 6.1 to 6.17, not on 6.18.15, 6.19.14, 7.0.13, 7.1.13, again on "
+        "7.2.13 and 7.3.4",
     ),
     Row(
         what="PMMIR_EL1 listed with the PMU",
