@@ -324,8 +324,8 @@ ROWS: tuple[Row, ...] = (
         stable={(6, 18): (0, 15)},
         until=(7, 2),
         sets={"bhb_obeys_nospectre_bhb": False, "bhb_obeys_mitigations_off": False},
-        source="linux 6.17.8 (obeyed), 6.18.15 (not) read; observed obeyed from 6.1 to 6.17, not on 6.18.15, 6.19.14, 7.0.13, 7.1.13, again on "
-        "7.2.13 and 7.3.4",
+        source="linux 6.17.8 (obeyed), 6.18.15 (not) read; observed obeyed from 6.1 to 6.17, not on 6.18.15, 6.19.14, 7.0.13, 7.1.13, "
+        "again on 7.2.13 and 7.3.4",
     ),
     Row(
         what="PMMIR_EL1 listed with the PMU",
