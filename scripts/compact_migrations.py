@@ -33,6 +33,25 @@ def pins_of(what: str) -> tuple[str | None, bool]:
     return pin, "+dstpin" in what
 
 
+def host_of(observed: Path, kernel: str, cpu: str, firmware: str, qemu: str) -> dict[str, Any]:
+    """One end: what it is, and its register list."""
+    host = json.loads((observed / "vcpu" / f"{kernel}_{cpu}_{firmware}_default.json").read_text())
+    facts = {"kernel": kernel, "qemu": qemu, "cpu": cpu, "midr": host["midr_el1"], "revidr": host["revidr_el1"]}
+    return {**facts, "vulnerabilities": host["vulnerabilities"], "registers": registers_of(host)}
+
+
+SEEN = ("psci", "wa1", "wa2", "wa3", "trng", "vendor")
+
+
+def step_of(step: dict[str, Any]) -> dict[str, Any]:
+    """A hop of a chain: where, whether it went well, what the guest saw, also after a reset, and what left in the stream."""
+    kept: dict[str, Any] = {"host": step["host"], "pin": step["pin"], "ok": step["ok"]}
+    for key in ("seen", "seen_after_reset"):
+        if key in step:
+            kept[key] = {name: step[key][name] for name in SEEN}
+    return kept
+
+
 def main() -> None:
     """Read the observations, write one file."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -40,19 +59,22 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     observed = json.loads((options.observed / "qemu-migrations.json").read_text())
-    hosts = {}
-    for name, end in observed["hosts"].items():
-        file = options.observed / "vcpu" / f"{end['kernel']}_{end['l1_cpu']}_{end['firmware']}_default.json"
-        host = json.loads(file.read_text())
-        facts = {"kernel": end["kernel"], "qemu": end["qemu"], "cpu": end["l1_cpu"], "midr": host["midr_el1"], "revidr": host["revidr_el1"]}
-        hosts[name] = {**facts, "vulnerabilities": host["vulnerabilities"], "registers": registers_of(host)}
+    hosts = {
+        name: host_of(options.observed, end["kernel"], end["l1_cpu"], end["firmware"], end["qemu"])
+        for name, end in observed["hosts"].items()
+    }
+    chains = [chain["chain"] for chain in json.loads((options.observed / "qemu-chains.json").read_text())["chains"]]
+    for step in (step for chain in chains for step in chain):
+        if step["host"] not in hosts:
+            hosts[step["host"]] = host_of(options.observed, step["kernel"], step["cpu"], step["firmware"], step["qemu"])
     migrations = []
     for seen in observed["migrations"]:
         pin, on_both = pins_of(seen["what"])
         row = {"source": seen["stream_from"], "destination": seen["host"], "pin": pin, "destination_pinned": on_both, "what": seen["what"]}
         kept = {key: seen[key] for key in ("messages", "could_not_set", "fail_only_in_stream") if key in seen}
         migrations.append({**row, "ok": seen["ok"], **kept})
-    options.output.write_text(json.dumps({"hosts": hosts, "migrations": migrations}, separators=(",", ":")) + "\n")
+    content = {"hosts": hosts, "migrations": migrations, "chains": [[step_of(step) for step in chain] for chain in chains]}
+    options.output.write_text(json.dumps(content, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":
