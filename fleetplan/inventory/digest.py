@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -36,15 +37,22 @@ def _pieces(fleet: Fleet) -> Iterator[bytes]:
             yield encoder.encode([field, _canonical(value, facts)])
 
 
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> tuple[tuple[str, Any], ...]:
+    """Every field that is a fact, with its default: a key that is not given says nothing, so a new key changes no digest."""
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(kind) if field.name not in NOT_FACTS)
+
+
 def _canonical(value: Any, facts: dict[int, Any]) -> Any:
-    """Records as lists of their fields, without places. Facts shared by many hosts are worked out once."""
+    """Records as lists of what they state, without places. Facts shared by many hosts are worked out once."""
     if isinstance(value, Location):
         return None
     if isinstance(value, msgspec.Struct):
         key = id(value)
         if key in facts:
             return facts[key]
-        canonical = [_canonical(getattr(value, name), facts) for name in value.__struct_fields__ if name not in NOT_FACTS]
+        stated = ((name, getattr(value, name), default) for name, default in _defaults(type(value)))
+        canonical = [[name, _canonical(own, facts)] for name, own, default in stated if own != default]
         if "registers" in value.__struct_fields__:
             facts[key] = canonical
         return canonical
