@@ -21,8 +21,8 @@ from fleetplan.inventory.load import load
 from fleetplan.migration.classes import ClassTable
 
 if TYPE_CHECKING:
+    from fleetplan.migration.reasons import Judgment
     from fleetplan.migration.register_file import RegisterRow
-    from fleetplan.migration.verdict import Judgment
     from fleetplan.output.graphs import Drawing
     from fleetplan.rollout.invariants import Violation
     from fleetplan.rollout.moves import MoveKind

@@ -233,6 +233,12 @@ def others(
     return tuple(_masked(register, masks) for register in found) if masks else found
 
 
+SHOW_FEATURES = frozenset(
+    _named("ID_DFR0_EL1 ID_AA64DFR0_EL1 ID_AA64PFR0_EL1 ID_AA64ZFR0_EL1 ID_AA64ISAR1_EL1 ID_AA64ISAR2_EL1 ID_AA64PFR1_EL1")
+)
+"""Registers whose values depend on a vCPU's features. Observed: `changed` with the features of `-cpu host`; MTE and SVE by sys_regs.c."""
+
+
 def is_other(register: int) -> bool:
     """Whether an id belongs to the registers of this module."""
     return register >> 16 & 0xFFF in {encodings.DEMUX, encodings.SYSREG}

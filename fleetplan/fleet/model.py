@@ -51,6 +51,22 @@ class Workarounds(msgspec.Struct, frozen=True, gc=False):
     arch_workaround_3: int | None = None
 
 
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """What a host can give a guest beside registers. None: not known, and taken to be as on the other hosts.
+
+    `ipa_bits` is the largest size of a guest's physical address space. `sve` are vector lengths in bits, ascending (empty: no SVE).
+    `features` are vCPU features beyond the plain one (`pmu`, `pauth`, `mte`, `nested`, `protected`). `gic` are the versions that a
+    guest's interrupt controller may have. `hugepages_kib` are the sizes of reserved pages. `counter_hz` is CNTFRQ_EL0.
+    """
+
+    ipa_bits: int | None = None
+    sve: tuple[int, ...] | None = None
+    features: tuple[str, ...] | None = None
+    gic: tuple[int, ...] | None = None
+    hugepages_kib: tuple[int, ...] | None = None
+    counter_hz: int | None = None
+
+
 RegisterList = tuple[tuple[int, int], ...]
 """(id, value) in the order in which KVM_GET_REG_LIST gives the ids."""
 
@@ -62,7 +78,8 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     differ. `cpu` is a name such as
     `neoverse-n1`, for when they are not known. `vulnerabilities` maps a sysfs file name to its text. `registers` is a probe's
     answer: what a fresh vCPU with PSCI_0_2 (and what else the VMM turns on) lists and reads. `masks` maps a register id to the
-    bits that userspace may write (KVM_ARM_GET_REG_WRITABLE_MASKS).
+    bits that userspace may write (KVM_ARM_GET_REG_WRITABLE_MASKS). `vmm_profile` names how the VMM loads a stream, where its version does
+    not say (`migration.vmm.PROFILES`). `firmware` is the platform firmware and its version.
     """
 
     cpu: str | None = None
@@ -74,6 +91,9 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     workarounds: Workarounds | None = None
     registers: RegisterList | None = None
     masks: Mapping[int, int] | None = None
+    vmm_profile: str | None = None
+    firmware: str | None = None
+    platform: Platform = Platform()
 
 
 class ReleaseFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +141,31 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
     registers: RegisterList | None = None
 
 
+class Disks(StrEnum):
+    """Where a guest's disks are when it moves."""
+
+    SHARED = "shared"
+    COPIED = "copied"
+    LOCAL = "local"
+
+
+class Equipment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a guest was started with beside vCPUs and memory. None: what its VMM turns on by itself.
+
+    Fields as in `Platform`; `devices` are host devices passed through to it. `bound_to` is the MIDR_EL1 of the CPUs that its vCPUs are
+    bound to, on hosts whose CPUs differ.
+    """
+
+    ipa_bits: int | None = None
+    sve: tuple[int, ...] | None = None
+    features: tuple[str, ...] | None = None
+    gic: int | None = None
+    hugepages_kib: int | None = None
+    devices: tuple[str, ...] = ()
+    disks: Disks = Disks.SHARED
+    bound_to: int | None = None
+
+
 class Guest(msgspec.Struct, frozen=True, kw_only=True):
     """One VM.
 
@@ -141,6 +186,7 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     psci_max: str | None = None
     vmm: str | None = None
     machine: str | None = None
+    equipment: Equipment = Equipment()
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     dirty_rate_mib_s: int = 0

@@ -10,6 +10,7 @@ from fleetplan.findings import inventory_rules as rules
 from fleetplan.findings.finding import Severity
 from fleetplan.fleet.model import (
     Birth,
+    Equipment,
     Fleet,
     Group,
     GroupName,
@@ -19,6 +20,7 @@ from fleetplan.fleet.model import (
     HostFacts,
     HostName,
     Override,
+    Platform,
     Release,
     ReleaseFacts,
     Workarounds,
@@ -31,6 +33,7 @@ from fleetplan.inventory.draft import Draft, Raw, place_of
 ERRORS = frozenset(row.id for row in rules.INVENTORY_RULES if row.severity is Severity.ERROR)
 HOST_RENAMED = {"memory": "memory_mib", "bandwidth": "bandwidth_mib_s", "reboot": "reboot_s"}
 GUEST_RENAMED = {"memory": "memory_mib", "migrate": "migratable", "restart": "restartable", "dirty_rate": "dirty_rate_mib_s"}
+PLATFORM_RENAMED = {"hugepages": "hugepages_kib"}
 WILDCARDS = frozenset("*?[")
 
 
@@ -177,6 +180,9 @@ def facts_of(values: Mapping[str, Any], shared: dict[tuple[Any, ...], HostFacts]
     if "midr" in given:
         first, *others = dict.fromkeys(given["midr"])
         given |= {"midr": first, "other_midrs": tuple(sorted(others))}
+    platform = {PLATFORM_RENAMED.get(key, key): given.pop(key) for key in schema.PLATFORM if key in given}
+    if platform:
+        given["platform"] = Platform(**platform)
     token = tuple((key, tuple(value.items()) if isinstance(value, dict) else value) for key, value in given.items())
     if token not in shared:
         shared[token] = HostFacts(**given)
@@ -193,6 +199,9 @@ def _guest(name: str, raw: Raw, values: Mapping[str, Any]) -> Guest:
     rest = _renamed(values, GUEST_RENAMED, {"like"})
     if "born" in rest:
         rest["born"] = Birth(**rest["born"])
+    equipment = {PLATFORM_RENAMED.get(key, key): rest.pop(key) for key in schema.EQUIPMENT if key in rest}
+    if equipment:
+        rest["equipment"] = Equipment(**equipment)
     return Guest(name=GuestName(name), at=raw.at, **rest)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 
 from fleetplan.findings import inventory_rules as rules
-from fleetplan.fleet.model import HostState, Scope
+from fleetplan.fleet.model import Disks, HostState, Scope
 from fleetplan.fleet.policy import GateRule, Immovable, MaxUnavailable, OnFailure, OnHostFailure, Window
 from fleetplan.inventory import values as v
 from fleetplan.inventory.events import MapNode, Mark, Node
 from fleetplan.inventory.values import BAD, Place, Reader
+from fleetplan.migration.vmm import PROFILES
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +40,17 @@ WORKAROUNDS: Kind = {
     for number in (1, 2, 3)
 }
 
+VCPU_FEATURES = {feature: feature for feature in ("pmu", "pauth", "mte", "nested", "protected")}
+
+PLATFORM: Kind = {
+    "ipa_bits": Key(read=v.integer(32, 56), help="largest guest physical address size, in bits (KVM_CAP_ARM_VM_IPA_SIZE)"),
+    "sve": Key(read=v.ascending(v.integer(128, 2048)), help="SVE vector lengths in bits; an empty list: no SVE"),
+    "features": Key(read=v.several(v.word(VCPU_FEATURES)), help="vCPU features that KVM gives here: pmu, pauth, mte, nested, protected"),
+    "gic": Key(read=v.ascending(v.integer(2, 5)), help="GIC versions that a guest may have"),
+    "hugepages": Key(read=v.ascending(v.quantity("page", least=1)), help="sizes of the pages that are reserved, such as 2MiB"),
+    "counter_hz": Key(read=v.integer(1, 10**10), help="CNTFRQ_EL0, in Hz"),
+}
+
 HOST_FACTS: Kind = {
     "cpu": Key(read=v.text, help="name of the CPU, such as neoverse-n1, where its MIDR is not known"),
     "midr": Key(read=v.several(v.hexadecimal), help="MIDR_EL1 of every CPU; a list where the CPUs differ"),
@@ -48,6 +60,12 @@ HOST_FACTS: Kind = {
     "workarounds": Key(read=lambda node, place: section(WORKAROUNDS, node, place), help="workaround levels as a fresh GET reads them"),
     "registers": Key(read=v.registers, help="[id, value] of every register of a fresh vCPU, in list order"),
     "masks": Key(read=v.mapping(lambda key: int(key, 0), v.hexadecimal), help="register id: bits that userspace may write"),
+    "vmm_profile": Key(
+        read=v.word({name: name for name in PROFILES}),
+        help=f"how the VMM loads a stream, where its version does not say: {', '.join(PROFILES)}",
+    ),
+    "firmware": Key(read=v.text, help="platform firmware and its version; hosts that are twins have the same"),
+    **PLATFORM,
 }
 
 HOST: Kind = {
@@ -73,6 +91,19 @@ BORN: Kind = {
     "registers": Key(read=v.registers, help="a dump of its registers"),
 }
 
+EQUIPMENT: Kind = {
+    "ipa_bits": Key(read=v.integer(32, 56), help="guest physical address size that it was started with, in bits"),
+    "sve": Key(read=v.ascending(v.integer(128, 2048)), help="SVE vector lengths that it was started with (default: its host's)"),
+    "features": Key(
+        read=v.several(v.word(VCPU_FEATURES)), help="vCPU features that it was started with (default: what the VMM turns on, the PMU)"
+    ),
+    "gic": Key(read=v.integer(2, 5), help="version of its GIC"),
+    "hugepages": Key(read=v.quantity("page", least=1), help="size of the pages that back its memory"),
+    "devices": Key(read=v.several(v.text), help="host devices that are passed through to it"),
+    "disks": Key(read=v.word(Disks), help="shared, copied along, or local to its host (default: shared)"),
+    "bound_to": Key(read=v.hexadecimal, help="MIDR_EL1 of the CPUs that its vCPUs are bound to, where a host's differ"),
+}
+
 GUEST: Kind = {
     "on": Key(read=v.text, required=True, refers=True, help="host that it is on"),
     "vcpus": Key(read=v.integer(1, MOST_VCPUS), required=True, help="number of vCPUs"),
@@ -84,6 +115,7 @@ GUEST: Kind = {
     "psci_max": Key(read=v.psci, help="newest PSCI version that the guest bears"),
     "vmm": Key(read=v.vmm, help="VMM of its own process, where older than its host's"),
     "machine": Key(read=v.text, help="machine type, such as virt-10.0"),
+    **EQUIPMENT,
     "allow": Key(read=v.several(v.text), refers=True, help="host name patterns it may land on"),
     "deny": Key(read=v.several(v.text), refers=True, help="host name patterns it may not land on"),
     "dirty_rate": Key(read=v.quantity("rate"), help="memory that it dirties per second (default: 0MiB)"),

@@ -146,6 +146,11 @@ DURATION = Units(
     expected="a duration with its unit, such as 300s or 5m",
     most=366 * 86400,
 )
+PAGE = Units(
+    units={"KiB": Decimal(1), "MiB": Decimal(1024), "GiB": Decimal(1024 * 1024)},
+    expected="a page size with its unit, such as 2MiB or 1GiB",
+    most=16 * 1024 * 1024,
+)
 BIT = Decimal(10**6) / 8 / 2**20
 RATE = Units(
     units={"Mbit": BIT, "Gbit": BIT * 1000, "MiB": Decimal(1), "GiB": Decimal(1024)},
@@ -154,10 +159,13 @@ RATE = Units(
 )
 
 
+QUANTITIES = {"memory": MEMORY, "duration": DURATION, "rate": RATE, "page": PAGE}
+
+
 @lru_cache(maxsize=4096)
 def _quantity(written: str, kind: str) -> int | str:
     """The value in the unit of its kind, or what is wrong: `unit`, `fraction` or `size`."""
-    units = {"memory": MEMORY, "duration": DURATION, "rate": RATE}[kind]
+    units = QUANTITIES[kind]
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?) ?([A-Za-z]+)", written, re.ASCII)
     if match is None or match[2] not in units.units:
         return "unit"
@@ -168,8 +176,8 @@ def _quantity(written: str, kind: str) -> int | str:
 
 
 def quantity(kind: str, least: int = 0) -> Reader:
-    """A number with its unit: `memory` in MiB, `duration` in seconds, `rate` in MiB/s (rounded down)."""
-    units = {"memory": MEMORY, "duration": DURATION, "rate": RATE}[kind]
+    """A number with its unit: `memory` in MiB, `duration` in seconds, `rate` in MiB/s (rounded down), `page` in KiB."""
+    units = QUANTITIES[kind]
 
     def read(node: Node, place: Place) -> Any:
         if not isinstance(node, ScalarEvent) or (node.value == "" and is_plain(node)):
@@ -305,6 +313,16 @@ def several(reader: Reader) -> Reader:
         items = node.items if isinstance(node, SeqNode) else [node]
         values = [reader(item, place) for item in items]
         return BAD if any(value is BAD for value in values) else tuple(values)
+
+    return read
+
+
+def ascending(reader: Reader) -> Reader:
+    """A list of numbers, or one number alone, as a tuple: each once, the smallest first."""
+
+    def read(node: Node, place: Place) -> Any:
+        values = several(reader)(node, place)
+        return BAD if values is BAD else tuple(sorted(set(values)))
 
     return read
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.guest_view import GuestView, view
 from fleetplan.firmware.vcpu import PFR1, Feature, Kvm, OtherRegister, VirtualMachine
+from fleetplan.fleet.model import Equipment
 
 
 class Carried:
@@ -35,6 +36,7 @@ class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     promise: GuestView
     pin: int | None = None
     machine: str | None = None
+    equipment: Equipment = Equipment()
     process: str | None = None
     psci_max: int | None = None
     waived: frozenset[str] = frozenset()

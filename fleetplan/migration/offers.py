@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 
@@ -10,20 +10,22 @@ import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
-from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates
+from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates, certain
 from fleetplan.firmware.cpus import by_name
-from fleetplan.firmware.families import Seen, others
+from fleetplan.firmware.families import SHOW_FEATURES, Seen, listed, others
 from fleetplan.firmware.kernels import KernelProfile, KernelRelease, profiles
 from fleetplan.firmware.kernels import parse as parse_kernel
 from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, host_levels, mixed
 from fleetplan.firmware.vcpu import PFR1, SSBS, Feature, Kvm, Levels, OtherRegister
-from fleetplan.fleet.model import HostFacts, Release, ReleaseFacts
+from fleetplan.fleet.model import Equipment, HostFacts, Release, ReleaseFacts
 from fleetplan.migration.vmm import VmmProfile
 from fleetplan.migration.vmm import parse as parse_vmm
 from fleetplan.migration.vmm import profiles as vmm_profiles
+from fleetplan.migration.vmm import stated as stated_vmm
 
 PLAIN: frozenset[Feature] = frozenset({"psci_0_2"})
 WITH_PMU: frozenset[Feature] = frozenset({"psci_0_2", "pmu_v3"})
+POINTER_AUTHENTICATION: frozenset[Feature] = frozenset({"ptrauth_address", "ptrauth_generic"})
 
 BY_MIDR = "MIDR_EL1"
 
@@ -59,9 +61,9 @@ class HostOffer(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 def offer(release: Release, facts: HostFacts) -> HostOffer:
     """What a host offers on the release on which its facts were read."""
     kernel = parse_kernel(release.kernel)
-    vmms = vmm_profiles(parse_vmm(release.vmm))
+    vmms = _vmms(release, facts)
     known = profiles(kernel)
-    features = _features(vmms)
+    features = _features(vmms, facts)
     given = _level_facts(facts)
     found: list[Kvm] = []
     undecided = [known.decided_by]
@@ -81,10 +83,11 @@ def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Se
     """
     for entry in stated:
         if entry.release == release and _applies(entry.facts, facts):
-            return offer(release, _merged(facts, entry.facts))
+            return offer(release, _merged(replaced_by_upgrade(facts, read_on, release), entry.facts))
     old, new = profiles(parse_kernel(read_on.kernel)), profiles(parse_kernel(release.kernel))
-    vmms = vmm_profiles(parse_vmm(release.vmm))
-    features = _features(vmms)
+    kept = replaced_by_upgrade(facts, read_on, release)
+    vmms = _vmms(release, kept)
+    features = _features(vmms, facts)
     given = _level_facts(facts)
     found: list[Kvm] = []
     undecided = [new.decided_by]
@@ -95,12 +98,25 @@ def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Se
             undecided.append(levels.decided_by)
             registers = _others(profile, facts, features, None, seen)
             found += [Kvm(profile=profile, levels=level, others=registers) for level in levels]
-    return _offer(release, replaced_by_upgrade(facts), found, vmms, [*undecided, vmms.decided_by], features)
+    return _offer(release, kept, found, vmms, [*undecided, vmms.decided_by], features)
 
 
-def replaced_by_upgrade(facts: HostFacts) -> HostFacts:
-    """The facts that an upgrade of the kernel leaves true."""
-    return HostFacts(cpu=facts.cpu, midr=facts.midr, other_midrs=facts.other_midrs, revidr=facts.revidr, cmdline=facts.cmdline)
+def replaced_by_upgrade(facts: HostFacts, read_on: Release, release: Release) -> HostFacts:
+    """The facts that an upgrade leaves true."""
+    return replace(
+        facts,
+        vulnerabilities=None,
+        workarounds=None,
+        registers=None,
+        masks=None,
+        vmm_profile=facts.vmm_profile if release.vmm == read_on.vmm else None,
+    )
+
+
+def _vmms(release: Release, facts: HostFacts) -> Candidates[VmmProfile]:
+    """What the VMM is: as the host states it, else as its name says."""
+    vmm = parse_vmm(release.vmm)
+    return vmm_profiles(vmm) if facts.vmm_profile is None else certain(stated_vmm(vmm, facts.vmm_profile))
 
 
 def _applies(entry: HostFacts, facts: HostFacts) -> bool:
@@ -108,16 +124,77 @@ def _applies(entry: HostFacts, facts: HostFacts) -> bool:
     return same_cpu and (entry.midr is None or entry.midr == facts.midr) and (entry.revidr is None or entry.revidr == facts.revidr)
 
 
-def _merged(facts: HostFacts, stated: HostFacts) -> HostFacts:
+def _merged(kept: HostFacts, stated: HostFacts) -> HostFacts:
     """What the upgrade leaves true, under what the inventory states of the release."""
-    kept = replaced_by_upgrade(facts)
-    own = {name: getattr(stated, name) for name in stated.__struct_fields__ if getattr(stated, name) is not None}
-    return HostFacts(**({name: getattr(kept, name) for name in kept.__struct_fields__} | own))
+    own = {name: getattr(stated, name) for name in stated.__struct_fields__ if getattr(stated, name) != getattr(NOTHING, name)}
+    return replace(kept, **own)
 
 
-def _features(vmms: Candidates[VmmProfile]) -> frozenset[Feature]:
-    """What the VMM turns on: QEMU's `-cpu host` has the PMU."""
-    return WITH_PMU if all(vmm.pmu for vmm in vmms) else PLAIN
+NOTHING = HostFacts()
+"""What says nothing."""
+
+
+def _features(vmms: Candidates[VmmProfile], facts: HostFacts) -> frozenset[Feature]:
+    """What the VMM turns on: QEMU's `-cpu host` has the PMU, and SVE and pointer authentication where the host is known to have them."""
+    if not all(vmm.pmu for vmm in vmms):
+        return PLAIN
+    sve: frozenset[Feature] = frozenset({"sve"}) if facts.platform.sve else frozenset()
+    return WITH_PMU | sve | (POINTER_AUTHENTICATION if "pauth" in (facts.platform.features or ()) else frozenset())
+
+
+def features_of(equipment: Equipment, offered: HostOffer) -> frozenset[Feature]:
+    """The vCPU features of a guest that boots on a host: as it states them, else what the host's VMM turns on."""
+    usual = offered.features
+    sve = "sve" in usual if equipment.sve is None else bool(equipment.sve)
+    if equipment.features is None:
+        return (usual - {"sve"}) | (frozenset({"sve"}) if sve else frozenset())
+    found: set[Feature] = {"psci_0_2"}
+    if "pmu" in equipment.features:
+        found.add("pmu_v3")
+    if "pauth" in equipment.features:
+        found |= POINTER_AUTHENTICATION
+    if sve:
+        found.add("sve")
+    return frozenset(found)
+
+
+@lru_cache(maxsize=1024)
+def suited(offered: HostOffer, features: frozenset[Feature], bound_to: int | None) -> HostOffer:
+    """What a host offers a guest with these vCPU features, whose vCPUs are bound to CPUs of one MIDR_EL1 (None: to none).
+
+    What is known of the host's registers stays, save of those that show features: their values are predicted, or not known.
+    """
+    facts = offered.stated
+    binds = bound_to is not None and offered.mixed and bound_to in {facts.midr, *facts.other_midrs}
+    if features == offered.features and not binds:
+        return offered
+    if binds:
+        facts = replace(facts, midr=bound_to, other_midrs=(), registers=None, masks=None)
+    kvms = tuple(replace(kvm, others=_suited(kvm, facts, offered.features, features, whole=binds)) for kvm in offered.kvms)
+    return replace(offered, kvms=kvms, features=features, stated=facts, identity=identity(facts))
+
+
+def _suited(
+    kvm: Kvm, facts: HostFacts, before: frozenset[Feature], features: frozenset[Feature], *, whole: bool
+) -> tuple[OtherRegister, ...]:
+    predicted = {register.id: register for register in _others(kvm.profile, facts, features, None, None)}
+    if whole:
+        return tuple(predicted.values())
+    gone = set(listed(kvm.profile, before)) - predicted.keys()
+    kept = {register.id: _seen_as(register, predicted.get(register.id)) for register in kvm.others if register.id not in gone}
+    return tuple((kept | {register: new for register, new in predicted.items() if _appears(register, kept, kvm, before)}).values())
+
+
+def _seen_as(known: OtherRegister, predicted: OtherRegister | None) -> OtherRegister:
+    """A register as a guest with other features has it: its own value where features do not show in it, and what it is equal to."""
+    if predicted is None:
+        return known
+    return predicted if known.id in SHOW_FEATURES else replace(known, era=predicted.era)
+
+
+def _appears(register: int, kept: Mapping[int, OtherRegister], kvm: Kvm, before: frozenset[Feature]) -> bool:
+    """Whether a register is there with the guest's features only; one that a probe did not find stays away."""
+    return register not in kept and register not in listed(kvm.profile, before)
 
 
 def _offer(

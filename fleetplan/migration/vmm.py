@@ -6,10 +6,12 @@ A new version is a row. Only the VMM that the destination would start decides ho
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
 from fleetplan.firmware.candidates import Candidate, Candidates
 from fleetplan.firmware.encodings import by_name
@@ -69,13 +71,17 @@ class VmmRelease(msgspec.Struct, frozen=True, kw_only=True):
 class VmmProfile(msgspec.Struct, frozen=True, kw_only=True):
     """What one VMM does with registers. `machines` are the oldest and the newest versioned `virt` type that it knows, None: no types.
 
+    `own_machines`: its distribution replaced the upstream types by `virt-rhel` ones.
+
     `saves_bitmaps` False: the service bitmaps are left out of what is saved. `knows_pin`: it has `kvm-psci-version`.
     """
 
+    family: Family
     load: Load
     text: Text
     knows_pin: bool
     machines: tuple[tuple[int, int], tuple[int, int]] | None = None
+    own_machines: bool = False
     saves_bitmaps: bool = True
     pmu: bool = True
 
@@ -219,10 +225,12 @@ def profiles(release: VmmRelease) -> Candidates[VmmProfile]:
     rows = [row for row in ROWS if row.family is release.family and row.first <= release.numbers]
     row = rows[-1] if rows else next(row for row in ROWS if row.family is release.family)
     plain = VmmProfile(
+        family=row.family,
         load=row.load,
         text=row.text,
         knows_pin=row.knows_pin,
         machines=_machines(release.numbers) if release.family is Family.QEMU else None,
+        own_machines=re.search(RHEL_PACKAGE, release.package) is not None,
         saves_bitmaps=row.saves_bitmaps,
         pmu=row.pmu,
     )
@@ -237,21 +245,35 @@ def _packaged(release: VmmRelease, plain: VmmProfile) -> Candidates[VmmProfile]:
         match = re.search(package.pattern, release.package)
         number = int(match.groupdict().get("release") or package.first) if match else -1
         if match and package.first <= number <= package.last:
-            own = VmmProfile(load=package.load, text=package.text, knows_pin=False, machines=plain.machines)
+            own = replace(plain, load=package.load, text=package.text, knows_pin=False)
             if package.proven:
                 return Candidates(options=(Candidate(value=own),))
-            before = VmmProfile(load=Load.A, text=Text.S3, knows_pin=False, machines=plain.machines)
+            before = replace(plain, load=Load.A, text=Text.S3, knows_pin=False)
             either = (Candidate(value=own, assuming=package.source), Candidate(value=before, assuming="it has no backport"))
             return Candidates(options=either, decided_by="the changelog of the VMM's package")
     if ".el" in release.package:
         options = tuple(
-            Candidate(
-                value=VmmProfile(load=load, text=text, knows_pin=False, machines=plain.machines), assuming=f"it loads as {load.value}"
-            )
+            Candidate(value=replace(plain, load=load, text=text, knows_pin=False), assuming=f"it loads as {load.value}")
             for load, text in ((Load.A, Text.S3), (Load.B1, Text.S4))
         )
         return Candidates(options=options, decided_by="the changelog of the VMM's package")
     return Candidates(options=(Candidate(value=plain),))
+
+
+PROFILES: Mapping[str, tuple[Load, Text]] = {
+    "A-S1": (Load.A, Text.S1),
+    "A-S2": (Load.A, Text.S2),
+    "A-S3": (Load.A, Text.S3),
+    "B0-S4": (Load.B0, Text.S4),
+    "B1-S4": (Load.B1, Text.S4),
+}
+"""How a QEMU loads, by the name that a host may state: for a package that is not what its number says."""
+
+
+def stated(release: VmmRelease, profile: str) -> VmmProfile:
+    """What a QEMU does whose way to load is stated (`PROFILES`); what else its version says still holds."""
+    load, text = PROFILES[profile]
+    return replace(next(iter(profiles(release))), load=load, text=text)
 
 
 def _machines(numbers: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -267,13 +289,21 @@ LAST_MINOR = 2
 """QEMU has had x.0, x.1 and x.2 releases of every major version since 4."""
 
 
+RHEL_PACKAGE = r"\.el\d"
+"""Upstream `virt-X.Y` types are removed from these packages, and `virt-rhelX.Y.0` ones added (package patches of 9.x and 10.x)."""
+
+
 def knows_machine(profile: VmmProfile, machine: str) -> bool | None:
-    """Whether a machine type can be started; None for a name that is no upstream `virt-x.y`."""
+    """Whether a machine type can be started; None where that is not known. `virt` is the newest type of whatever VMM starts it."""
+    if machine == "virt":
+        return True
+    if machine.startswith("virt-rhel"):
+        return None if profile.own_machines else False
     match = re.fullmatch(r"virt-(\d+)\.(\d+)", machine)
     if profile.machines is None or match is None:
         return None
     version = (int(match[1]), int(match[2]))
-    return profile.machines[0] <= version <= profile.machines[1]
+    return not profile.own_machines and profile.machines[0] <= version <= profile.machines[1]
 
 
 def newest_qemu() -> str:

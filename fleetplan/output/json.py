@@ -14,8 +14,8 @@ from fleetplan.findings.catalogue import RULES
 from fleetplan.findings.finding import Finding
 from fleetplan.firmware.registers import psci_text
 from fleetplan.fleet.model import HostName
+from fleetplan.migration.reasons import Judgment, Reason, Verdict
 from fleetplan.migration.register_file import RegisterRow
-from fleetplan.migration.verdict import Judgment, Reason, Verdict
 from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.views.findings import message
 from fleetplan.output.views.refusal import violation_sentence

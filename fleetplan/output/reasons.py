@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from fleetplan.firmware.registers import BY_ID, describe
-from fleetplan.migration.verdict import Judgment, Reason, ReasonKind, Stage, Verdict
+from fleetplan.migration.reasons import Judgment, Reason, ReasonKind, Stage, Verdict
 
 
 def value_words(register_id: int | None, value: int) -> str:
@@ -60,12 +60,14 @@ def _sentence(reason: Reason) -> str:  # noqa: PLR0912 - one branch per kind
             return f"{register}: the guest loses {detail.get('service', 'a service')} that it saw at its last boot"
         case ReasonKind.SERVICE_GAINED:
             return f"{register}: the guest gains {detail.get('service', 'a service')}"
-        case ReasonKind.NOT_RESTORED:
-            return f"{register}: not in the saved list; the guest gets the destination's own value{_own(reason)}"
+        case ReasonKind.EQUIPMENT:
+            return _equipment(detail)
         case ReasonKind.DIFFERENT_VMM:
-            return "the destination's VMM cannot read what the guest's own VMM saves"
+            saver, loader = detail.get("saver", "the guest's own VMM"), detail.get("loader", "the destination's VMM")
+            return f"{loader} cannot read what {saver} saves"
         case ReasonKind.UNDECIDED:
-            what = "what the hosts offer is not known" if reason.register is None else f"{register}: its value is not known"
+            unnamed = f"{detail['name']}: what is there is not known" if "name" in detail else "what the hosts offer is not known"
+            what = unnamed if reason.register is None else f"{register}: its value is not known"
             return f"{what}; {detail.get('decided_by', 'a probe of the hosts')} would decide"
         case _:
             assert_never(reason.kind)
@@ -90,8 +92,11 @@ def _both(reason: Reason) -> str:
     return " then ".join(value_words(reason.id, value) for value in values) or "values not known"
 
 
-def _own(reason: Reason) -> str:
-    return "" if reason.destination is None else f", {value_words(reason.id, reason.destination)}"
+def _equipment(detail: dict[str, str]) -> str:
+    needs, offers = detail.get("needs", "it"), detail.get("offers")
+    if offers is None:
+        return f"{detail['name']}: the guest has {needs}, which does not go along"
+    return f"{detail['name']}: the guest has {needs}, the destination {offers}"
 
 
 CONSEQUENCES = {

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetplan.migration.classes import GuestClassId
-from fleetplan.migration.verdict import Verdict
+from fleetplan.migration.reasons import Verdict
 from fleetplan.planner.problem import Problem
 
 Landing = tuple[int, int]

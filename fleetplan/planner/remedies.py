@@ -11,7 +11,7 @@ import msgspec
 
 from fleetplan.fleet.model import Fleet, Host, HostName, HostState, Release
 from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share
-from fleetplan.migration.verdict import Judgment
+from fleetplan.migration.reasons import Judgment
 from fleetplan.migration.vmm import newest_qemu, parse, profiles
 from fleetplan.planner.failure import Failure, Stuck
 from fleetplan.planner.problem import Fate, Problem

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fleetplan.fleet.policy import GateRule
-from fleetplan.migration.verdict import Verdict
+from fleetplan.migration.reasons import Verdict
 from fleetplan.planner.packing import Landing
 from fleetplan.planner.pins import Boot, Boots
 from fleetplan.planner.problem import Problem

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release
 from fleetplan.migration.classes import ClassTable, Judgment
-from fleetplan.migration.verdict import Stage, Verdict, judge
+from fleetplan.migration.reasons import Stage, Verdict
+from fleetplan.migration.verdict import judge
 
 DATA = json.loads((Path(__file__).resolve().parent.parent / "data" / "migrations.json").read_text())
 PASSES = {Verdict.SAFE, Verdict.CHANGES, Verdict.STRIPS}

@@ -12,7 +12,8 @@ from fleetplan.firmware.registers import psci_value
 from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release, Workarounds
 from fleetplan.fleet.policy import Policy, Waiver
 from fleetplan.migration.classes import ClassTable, Hop, Judgment
-from fleetplan.migration.verdict import RANK, ReasonKind, Stage, Verdict
+from fleetplan.migration.reasons import RANK, ReasonKind, Stage, Verdict
+from fleetplan.migration.verdict import judge
 
 N1 = HostFacts(midr=0x413FD0C1, revidr=0, cmdline="quiet")
 A72 = HostFacts(midr=0x410FD083, revidr=0, cmdline="quiet", workarounds=Workarounds(1, 3, 1))
@@ -187,3 +188,59 @@ def test_precedence() -> None:
         Verdict.UNKNOWN,
         Verdict.FAILS,
     ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    pairs=st.lists(
+        st.tuples(st.sampled_from(KERNELS), st.sampled_from(VMMS), st.sampled_from([N1, A53, A72, BARE, HostFacts()])),
+        min_size=2,
+        max_size=5,
+    )
+)
+def test_what_a_judge_remembers_changes_no_judgment(pairs: list[tuple[str, str, HostFacts]]) -> None:
+    hosts = tuple(host(f"h{number}", kernel, vmm, facts) for number, (kernel, vmm, facts) in enumerate(pairs))
+    guests = tuple(Guest(name=GuestName(f"g{h.name}"), on=h.name, vcpus=1, memory_mib=1) for h in hosts)
+    table = ClassTable(Fleet(target=hosts[0].release, hosts=hosts, guests=guests))
+    for guest, here in table.states_now():
+        for there in table.host_classes:
+            told = table.judgment(guest, here, there)
+            fresh = judge(table.guest_class(guest), table.host_class(here), table.host_class(there))
+            assert (told.verdict, told.stage, told.reasons, told.messages) == (fresh.verdict, fresh.stage, fresh.reasons, fresh.messages)
+            assert table.ruling(guest, here, there) == (told.verdict, told.stage)
+
+
+def test_hosts_that_are_alike_now_may_differ_once_upgraded() -> None:
+    """6.18 ignores `nospectre_bhb`, 7.2 obeys it."""
+    lines = ("quiet", "quiet nospectre_bhb")
+    hosts = tuple(
+        host(name, "6.18.15", "qemu-11.1.3", HostFacts(midr=0x413FD0C1, revidr=0, cmdline=line))
+        for name, line in zip("ab", lines, strict=True)
+    )
+    table = ClassTable(Fleet(target=Release("7.2.13", "qemu-11.1.3"), hosts=hosts))
+    assert table.hosts_now[0] == table.hosts_now[1]
+    assert table.hosts_then[0] != table.hosts_then[1]
+
+
+@pytest.mark.parametrize(
+    ("machine", "vmm", "verdict"),
+    [
+        ("virt", "qemu-11.1.3", Verdict.SAFE),
+        ("virt-rhel9.6.0", "qemu-11.1.3", Verdict.FAILS),
+        ("virt-10.0", "qemu-10.1.0-16.el10", Verdict.FAILS),
+        ("virt-rhel9.6.0", "qemu-10.1.0-16.el10", Verdict.UNKNOWN),
+        ("sbsa-ref", "qemu-11.1.3", Verdict.UNKNOWN),
+    ],
+)
+def test_machine_types_of_distributions(machine: str, vmm: str, verdict: Verdict) -> None:
+    assert judged(host("a", "6.12.94", vmm), host("b", "6.12.94", vmm), machine=machine).verdict is verdict
+
+
+def test_a_host_can_state_how_its_vmm_loads() -> None:
+    source = host("a", "6.16.3", "qemu-10.0.13")
+    plain, stated = (
+        host("b", "6.12.94", "qemu-10.1.0-30.el10", HostFacts(midr=0x413FD0C1, revidr=0, cmdline="quiet", vmm_profile=profile))
+        for profile in (None, "B1-S4")
+    )
+    assert judged(source, plain).verdict is not Verdict.UNKNOWN or "changelog" in str(judged(source, plain).reasons)
+    assert any("fw reg 0" in line for line in judged(source, stated).messages)

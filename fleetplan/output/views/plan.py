@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from fleetplan.fleet.model import HostName
-from fleetplan.migration.verdict import Judgment, Verdict
+from fleetplan.migration.reasons import Judgment, Verdict
 from fleetplan.output.document import Align, Block, Bullets, Column, Document, Paragraph, Section, Table, Tone
 from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.sentences import clock, counted, listed

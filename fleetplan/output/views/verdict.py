@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleetplan.fleet.model import HostName, Release
-from fleetplan.migration.verdict import Judgment, Verdict
+from fleetplan.migration.reasons import Judgment, Verdict
 from fleetplan.output.document import Bullets, Document, Paragraph, Quote, Section, Tone
 from fleetplan.output.reasons import reason_sentence, verdict_sentence
 

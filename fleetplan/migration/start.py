@@ -1,0 +1,75 @@
+"""What a destination refuses before anything is copied: another VMM, a property, a machine type, what it has not got for the guest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from fleetplan.firmware import registers as fw
+from fleetplan.firmware.errno import Errno
+from fleetplan.firmware.vcpu import Kvm
+from fleetplan.fleet.model import Platform
+from fleetplan.migration import messages
+from fleetplan.migration.carry import GuestState
+from fleetplan.migration.equipment import Effect, Finding, Row, look
+from fleetplan.migration.reasons import Reason, ReasonKind, Stage
+from fleetplan.migration.vmm import Family, VmmProfile, knows_machine
+
+Refusal = tuple[Reason, tuple[str, ...]]
+"""Why the destination does not start, and what it prints."""
+
+
+def refusals(guest: GuestState, saver: VmmProfile, loader: VmmProfile, here: Platform, there: Platform) -> Iterator[Refusal]:
+    """What the destination refuses; reasons of kind UNDECIDED where that is not known, of stage AFTER for what does not keep it away."""
+    if saver.family is not loader.family:
+        detail = (("saver", saver.family.value), ("loader", loader.family.value))
+        yield Reason(kind=ReasonKind.DIFFERENT_VMM, stage=Stage.START, detail=detail), ()
+        return
+    if guest.pin is not None and not loader.knows_pin:
+        reason = Reason(
+            kind=ReasonKind.NO_PIN_PROPERTY, stage=Stage.START, register=fw.PSCI_VERSION.name, id=fw.PSCI_VERSION.id, source=guest.pin
+        )
+        yield reason, messages.no_pin_property(fw.psci_text(guest.pin))
+    if guest.machine is not None and loader.family is Family.QEMU:
+        yield from _machine(guest.machine, loader)
+    for row, found in look(guest.equipment, here, there):
+        yield _equipment(row, found), ()
+
+
+def _machine(machine: str, loader: VmmProfile) -> Iterator[Refusal]:
+    known = knows_machine(loader, machine)
+    if known is False:
+        yield (
+            Reason(kind=ReasonKind.MACHINE_TYPE, stage=Stage.START, detail=(("machine", machine),)),
+            messages.no_machine(machine),
+        )
+    elif known is None:
+        decided_by = f"whether `-machine help` of the destination's VMM lists {machine}"
+        yield Reason(kind=ReasonKind.UNDECIDED, stage=Stage.START, detail=(("decided_by", decided_by),)), ()
+
+
+def _equipment(row: Row, found: Finding) -> Reason:
+    match found.effect:
+        case Effect.UNDECIDED:
+            detail = (("name", row.name), ("decided_by", found.decided_by))
+            return Reason(kind=ReasonKind.UNDECIDED, stage=Stage.START, detail=detail)
+        case Effect.REFUSED | Effect.HARMED:
+            stage = Stage.START if found.effect is Effect.REFUSED else Stage.AFTER
+            facts = {"key": row.key, "name": row.name, "needs": found.needs, "offers": found.offers, "fix": row.fix}
+            return Reason(kind=ReasonKind.EQUIPMENT, stage=stage, detail=tuple((name, text) for name, text in facts.items() if text))
+        case _:
+            assert_never(found.effect)
+
+
+def pin_refused(guest: GuestState, there: Kvm) -> Refusal:
+    """The destination's kernel does not offer the version that the guest is pinned to."""
+    reason = Reason(
+        kind=ReasonKind.PIN_REFUSED,
+        stage=Stage.START,
+        register=fw.PSCI_VERSION.name,
+        id=fw.PSCI_VERSION.id,
+        source=guest.pin,
+        destination=there.profile.psci_default,
+        errno=Errno.EINVAL,
+    )
+    return reason, messages.pin_refused(fw.psci_text(guest.pin or 0))
