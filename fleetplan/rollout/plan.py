@@ -7,7 +7,7 @@ A plan is a graph of steps. `after` alone is enough to execute it safely: whoeve
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NewType
 
@@ -67,7 +67,13 @@ class Wave(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     hosts: tuple[HostName, ...]
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
+    """A tuple, or a view on columns (`rollout.columns.Steps`) where there are very many."""
+
+    def __post_init__(self) -> None:
+        """What a decoder gives as a list becomes a tuple: values are frozen."""
+        if isinstance(self.steps, list):
+            msgspec.structs.force_setattr(self, "steps", tuple(self.steps))
 
 
 class PlanStatus(StrEnum):

@@ -1,0 +1,289 @@
+"""Fleets and plans as columns: what planner and judge work on where records would be too many. No rules here.
+
+A column is a numpy array with one entry per host, guest or step; names are given by number (the place in `fleet.hosts` or
+`fleet.guests`), -1 for none. Records are views that are made when they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetplan.fleet.model import Fleet, GuestName, HostName, HostState, Scope
+from fleetplan.migration.classes import ClassTable
+from fleetplan.migration.reasons import Verdict
+from fleetplan.rollout.plan import Plan, Step, StepId, StepKind
+
+Numbers = NDArray[np.int64]
+Places = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+Codes = NDArray[np.uint8]
+
+NONE = -1
+"""No host, no guest, no group."""
+
+KINDS: tuple[StepKind, ...] = tuple(StepKind)
+KIND_CODE: Mapping[StepKind, int] = {kind: code for code, kind in enumerate(KINDS)}
+STATES: tuple[HostState, ...] = tuple(HostState)
+STATE_CODE: Mapping[HostState, int] = {state: code for code, state in enumerate(STATES)}
+SCOPES: tuple[Scope, ...] = tuple(Scope)
+SCOPE_CODE: Mapping[Scope, int] = {scope: code for code, scope in enumerate(SCOPES)}
+VERDICTS: tuple[Verdict, ...] = tuple(Verdict)
+VERDICT_CODE: Mapping[str, int] = {verdict.value: code for code, verdict in enumerate(VERDICTS)}
+NO_VERDICT = 255
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HostColumns:
+    """One entry per host. `size` is (hosts, 2): vCPUs and MiB as installed; `zone`, `rack`, `pool` number the names in `*_names`."""
+
+    names: Sequence[HostName]
+    size: Numbers
+    state: Codes
+    on_target: Flags
+    zone: Places
+    rack: Places
+    pool: Places
+    zone_names: tuple[str, ...]
+    rack_names: tuple[str, ...]
+    pool_names: tuple[str, ...]
+    bandwidth_mib_s: Numbers
+    reboot_s: Numbers
+    now: Places
+    """Host class as it is."""
+    then: Places
+    """Host class once upgraded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GuestColumns:
+    """One entry per guest. `size` is (guests, 2): vCPUs and MiB; `group` numbers the groups that are kept apart (NONE: in no such group).
+
+    `choosy`: `allow` or `deny` say something of it.
+    """
+
+    names: Sequence[GuestName]
+    on: Places
+    size: Numbers
+    kind: Places
+    """Guest class as it is."""
+    group: Places
+    group_names: tuple[str, ...]
+    group_scope: Codes
+    """Scope of each group (one entry per group)."""
+    migratable: Flags
+    restartable: Flags
+    choosy: Flags
+    dirty_rate_mib_s: Numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FleetColumns:
+    """A fleet and its classes."""
+
+    hosts: HostColumns
+    guests: GuestColumns
+
+
+@dataclass(frozen=True, eq=False)
+class StepColumns:
+    """The steps of a plan in its order, one entry each; `after[after_at[i]:after_at[i + 1]]` are the steps that step i waits for.
+
+    `wave` counts from 1. `verdict` is NO_VERDICT where there is none. `notes` has the notes of those steps that have one. `host_names` and
+    `guest_names` are what `host`, `source`, `destination` and `guest` number. `given_ids` are ids as they stand in a file; None: the usual
+    ones (`usual_id`).
+    """
+
+    kind: Codes
+    wave: Places
+    host: Places
+    guest: Places
+    source: Places
+    destination: Places
+    start_s: Numbers
+    duration_s: Numbers
+    verdict: Codes
+    after_at: Numbers
+    after: Places
+    notes: Mapping[int, str]
+    host_names: Sequence[HostName]
+    guest_names: Sequence[GuestName]
+    given_ids: Sequence[StepId] | None = None
+
+    def __len__(self) -> int:
+        """The number of steps."""
+        return len(self.kind)
+
+    @cached_property
+    def end_s(self) -> Numbers:
+        """When each step ends."""
+        ends: Numbers = self.start_s + self.duration_s
+        return ends
+
+    def id(self, step: int) -> StepId:
+        """The id of a step."""
+        if self.given_ids is not None:
+            return self.given_ids[step]
+        name: str | None = _named(self.guest_names, self.guest, step) or _named(self.host_names, self.host, step)
+        return usual_id(int(self.wave[step]), KINDS[self.kind[step]], name)
+
+    def record(self, step: int) -> Step:
+        """A step as a record."""
+        first, last = int(self.after_at[step]), int(self.after_at[step + 1])
+        code = int(self.verdict[step])
+        return Step(
+            id=self.id(step),
+            kind=KINDS[self.kind[step]],
+            after=tuple(self.id(int(earlier)) for earlier in self.after[first:last]),
+            start_s=int(self.start_s[step]),
+            duration_s=int(self.duration_s[step]),
+            host=_named(self.host_names, self.host, step),
+            guest=_named(self.guest_names, self.guest, step),
+            source=_named(self.host_names, self.source, step),
+            destination=_named(self.host_names, self.destination, step),
+            verdict=None if code == NO_VERDICT else VERDICTS[code].value,
+            note=self.notes.get(step),
+        )
+
+
+N = TypeVar("N", HostName, GuestName)
+
+
+def _named(names: Sequence[N], column: Places, step: int) -> N | None:
+    number = int(column[step])
+    return None if number == NONE else names[number]
+
+
+class Steps(Sequence[Step]):
+    """Consecutive steps of columns, as records that are made when they are asked for."""
+
+    __slots__ = ("columns", "first", "last")
+
+    def __init__(self, columns: StepColumns, first: int, last: int) -> None:
+        self.columns = columns
+        self.first = first
+        self.last = last
+
+    def __len__(self) -> int:
+        """The number of steps."""
+        return self.last - self.first
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Step]: ...
+    def __getitem__(self, index: int | slice) -> Step | Sequence[Step]:
+        """One step, or some of them as records."""
+        if isinstance(index, slice):
+            return tuple(self.columns.record(step) for step in range(self.first, self.last)[index])
+        return self.columns.record(range(self.first, self.last)[index])
+
+    def __iter__(self) -> Iterator[Step]:
+        """All steps in order."""
+        return (self.columns.record(step) for step in range(self.first, self.last))
+
+
+def usual_id(wave: int, kind: StepKind, name: str | None) -> StepId:
+    """How a planner names a step: by wave, kind, and its guest or host. A guest or host has each kind of step once in a wave."""
+    return StepId(f"w{wave}-{kind.value}" + (f"-{name}" if name else ""))
+
+
+# --- from records --------------------------------------------------------------------------------------------------------------------
+
+
+def fleet_columns(fleet: Fleet, classes: ClassTable) -> FleetColumns:
+    """A fleet as columns. O(hosts + guests)."""
+    return FleetColumns(_host_columns(fleet, classes), _guest_columns(fleet, classes))
+
+
+def _host_columns(fleet: Fleet, classes: ClassTable) -> HostColumns:
+    hosts = fleet.hosts
+    zone, zone_names = _coded(host.zone for host in hosts)
+    rack, rack_names = _coded(host.rack for host in hosts)
+    pool, pool_names = _coded(host.pool for host in hosts)
+    return HostColumns(
+        names=[host.name for host in hosts],
+        size=np.array([(host.vcpus, host.memory_mib) for host in hosts], np.int64).reshape(-1, 2),
+        state=np.array([STATE_CODE[host.state] for host in hosts], np.uint8),
+        on_target=np.array([host.release == fleet.target for host in hosts], np.bool_),
+        zone=zone,
+        rack=rack,
+        pool=pool,
+        zone_names=zone_names,
+        rack_names=rack_names,
+        pool_names=pool_names,
+        bandwidth_mib_s=np.array([host.bandwidth_mib_s for host in hosts], np.int64),
+        reboot_s=np.array([host.reboot_s for host in hosts], np.int64),
+        now=np.array(classes.hosts_now, np.int32),
+        then=np.array(classes.hosts_then, np.int32),
+    )
+
+
+def _guest_columns(fleet: Fleet, classes: ClassTable) -> GuestColumns:
+    number = {host.name: place for place, host in enumerate(fleet.hosts)}
+    kept = {name: group.apart for name, group in fleet.groups.items() if group.apart is not None}
+    group_names = tuple(sorted(kept))
+    place = {name: index for index, name in enumerate(group_names)}
+    guests = fleet.guests
+    return GuestColumns(
+        names=[guest.name for guest in guests],
+        on=np.array([number[guest.on] for guest in guests], np.int32),
+        size=np.array([(guest.vcpus, guest.memory_mib) for guest in guests], np.int64).reshape(-1, 2),
+        kind=np.array(classes.guests, np.int32),
+        group=np.array([place.get(guest.group, NONE) if guest.group is not None else NONE for guest in guests], np.int32),
+        group_names=group_names,
+        group_scope=np.array([SCOPE_CODE[kept[name]] for name in group_names], np.uint8),
+        migratable=np.array([guest.migratable for guest in guests], np.bool_),
+        restartable=np.array([guest.restartable for guest in guests], np.bool_),
+        choosy=np.array([bool(guest.allow or guest.deny) for guest in guests], np.bool_),
+        dirty_rate_mib_s=np.array([guest.dirty_rate_mib_s for guest in guests], np.int64),
+    )
+
+
+def _coded(names: Iterable[str]) -> tuple[Places, tuple[str, ...]]:
+    """Names as numbers, in the order of the names."""
+    given = list(names)
+    distinct = tuple(sorted(set(given)))
+    number = {name: place for place, name in enumerate(distinct)}
+    return np.array([number[name] for name in given], np.int32), distinct
+
+
+def step_columns(plan: Plan, host_names: Sequence[HostName], guest_names: Sequence[GuestName]) -> StepColumns:
+    """The steps of a plan as columns; a plan that is made of them already gives them back.
+
+    Names and ids must be known (the judge sees to that first). O(steps + `after`).
+    """
+    made = [wave.steps.columns for wave in plan.waves if isinstance(wave.steps, Steps)]
+    if made and len(made) == len(plan.waves):
+        return made[0]
+    steps = [step for wave in plan.waves for step in wave.steps]
+    number = {step.id: place for place, step in enumerate(steps)}
+    hosts = {name: place for place, name in enumerate(host_names)}
+    guests = {name: place for place, name in enumerate(guest_names)}
+    return StepColumns(
+        kind=np.array([KIND_CODE[step.kind] for step in steps], np.uint8),
+        wave=np.array([wave.number for wave in plan.waves for _ in wave.steps], np.int32),
+        host=np.array([NONE if step.host is None else hosts[step.host] for step in steps], np.int32),
+        guest=np.array([NONE if step.guest is None else guests[step.guest] for step in steps], np.int32),
+        source=np.array([NONE if step.source is None else hosts[step.source] for step in steps], np.int32),
+        destination=np.array([NONE if step.destination is None else hosts[step.destination] for step in steps], np.int32),
+        start_s=np.array([step.start_s for step in steps], np.int64),
+        duration_s=np.array([step.duration_s for step in steps], np.int64),
+        verdict=np.array([NO_VERDICT if step.verdict is None else VERDICT_CODE[step.verdict] for step in steps], np.uint8),
+        after_at=np.cumsum([0, *(len(step.after) for step in steps)], dtype=np.int64),
+        after=np.array([number[earlier] for step in steps for earlier in step.after], np.int32),
+        notes={place: step.note for place, step in enumerate(steps) if step.note is not None},
+        host_names=host_names,
+        guest_names=guest_names,
+        given_ids=[step.id for step in steps],
+    )
+
+
+def step_records(columns: StepColumns) -> list[Step]:
+    """All steps as records."""
+    return [columns.record(step) for step in range(len(columns))]
