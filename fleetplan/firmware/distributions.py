@@ -90,10 +90,20 @@ EL9 = {
     "vendor_hyp": True,
 }
 EL9_1 = {**EL9, "oslsr_listed": True}
-EL9_3 = {**EL9_1, "set_checks_size": True, "timers_listed": 6, "smccc_filter": True, "bhb_obeys_nospectre_bhb": True}
+EL9_3 = {
+    **EL9_1,
+    "set_checks_size": True,
+    "timers_listed": 6,
+    "smccc_filter": True,
+    "bhb_obeys_nospectre_bhb": True,
+    "pmu_version_writable": True,
+    # Inferred: the size check of 6.3 and the filter and timers of 6.4 came in one build, and so did what lies between them.
+    "ccsidr_normalised": True,
+    "aa32_ids_ignored": True,
+}
 EL9_4 = {**EL9_3, "vm_wide_features": True, "tcr2_pir": Listed.ALWAYS}
 EL9_5 = {**EL9_4, "id_rule": IdRule.FIELDS}
-EL9_6 = {**EL9_5, "pfr1_writable": True, "ctr_writable": True}
+EL9_6 = {**EL9_5, "pfr1_writable": True, "ctr_writable": True, "asid_bits_fixed": True}
 UBUNTU_6 = {"set_checks_size": True, "timers_listed": 6, "tcr2_pir": Listed.ALWAYS, "bhb": BhbRule.OLD}
 
 ALMA = "almalinux-kernel, all public builds of the range, arch/arm64/kvm and proton-pack"
@@ -195,7 +205,7 @@ BUILDS: tuple[Build, ...] = (
         workaround_2=VM,
         proven=True,
         source=ALMA,
-        fields={"bhb": BhbRule.OLD},
+        fields={"bhb": BhbRule.OLD, "asid_bits_fixed": True},
     ),
     Build(
         product="later RHEL 9 or 10",
@@ -272,7 +282,7 @@ BUILDS: tuple[Build, ...] = (
         workaround_2=CAP,
         proven=True,
         source="Ubuntu 6.8.0-90.91~22.04.1 tree, changelog 6.8.0-60.63",
-        fields={**UBUNTU_6, "id_rule": IdRule.FIELDS, "mpam_hidden": True},
+        fields={**UBUNTU_6, "id_rule": IdRule.FIELDS, "mpam_hidden": True, "asid_bits_fixed": True},
     ),
     Build(
         product="Ubuntu 6.14",

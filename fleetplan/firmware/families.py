@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from fleetplan.firmware import encodings
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, DEBUG_IDS, EVENT_IDS, by_name
 from fleetplan.firmware.id_fields import WHOLE, accepts
-from fleetplan.firmware.id_rules import Silicon, era, partial_value, write_rule
+from fleetplan.firmware.id_rules import IMPLEMENTATION, Silicon, era, partial_value, rule_on
 from fleetplan.firmware.kernels import KernelProfile, Listed, Workaround2Era
 from fleetplan.firmware.vcpu import Feature, OtherRegister
 
@@ -246,18 +246,22 @@ def is_other(register: int) -> bool:
 
 @lru_cache(maxsize=256)
 def _probed(profile: KernelProfile, cpu: Silicon, features: Features, probe: tuple[tuple[int, int], ...]) -> tuple[OtherRegister, ...]:
+    host = dict(probe)
     return tuple(
-        replace(write_rule(register, profile), value=value, era=era(register, profile, cpu, features))
+        OtherRegister(id=register, value=value, rule=rule_on(register, profile, host), era=era(register, profile, cpu, features))
         for register, value in probe
         if is_other(register)
     )
 
 
 def _masked(register: OtherRegister, masks: Mapping[int, int]) -> OtherRegister:
-    """A mask that the kernel stated replaces ours; context registers have none and stay free."""
-    if register.writable is None or register.id not in masks:
+    """A mask that the kernel stated replaces ours, field by field as before.
+
+    Context registers have none and stay free; nor does one free what only a capability makes writable, which no VMM turns on.
+    """
+    if register.rule.writable is None or register.id not in masks or register.id in IMPLEMENTATION:
         return register
-    return replace(register, writable=masks[register.id], lowerable=True)
+    return replace(register, rule=replace(register.rule, writable=masks[register.id], lowerable=True))
 
 
 @lru_cache(maxsize=1024)
@@ -270,7 +274,8 @@ def _predicted(profile: KernelProfile, cpu: Silicon, features: Features, seen: S
         value = bits if mask == WHOLE else None
         if value is None and seen is not None and register in values and token == era(register, seen.kernel, cpu, features):
             value = values[register] & ~mask | bits
-        found.append(replace(write_rule(register, profile), value=value, era=token, partial=(mask, bits)))
+        rule = rule_on(register, profile, values)
+        found.append(OtherRegister(id=register, value=value, rule=rule, era=token, partial=(mask, bits)))
     return tuple(found)
 
 
@@ -283,18 +288,9 @@ def _carried_over(profile: KernelProfile, features: Features, seen: Seen) -> tup
 
 def restorable(register: OtherRegister, written: int) -> bool | None:
     """Whether the host takes a value for one of its registers; None where its own value is not known and decides."""
-    if register.writable is None:
+    if not register.rule.particular:
         return True
-    if register.value is None:
-        return None
-    return accepts(
-        register.value,
-        written,
-        writable=register.writable,
-        lowerable=register.lowerable,
-        signed=register.signed,
-        ignored=register.ignored,
-    )
+    return None if register.value is None else accepts(register.rule, register.value, written)
 
 
 def moves(source: OtherRegister, destination: OtherRegister) -> bool | None:
@@ -302,19 +298,15 @@ def moves(source: OtherRegister, destination: OtherRegister) -> bool | None:
 
     Bits known on both sides may refute; they prove only if all are known, or if the eras say that the rest is equal.
     """
+    if destination.rule.writable is None:
+        # Bounds on cache registers. Any CPU of a kind keeps within its own, and of another kind MIDR_EL1 is refused.
+        return source.value is None or accepts(destination.rule, destination.value or 0, source.value)
     (source_mask, written), (mask, host) = _known_bits(source), _known_bits(destination)
     both = source_mask & mask
-    if not accepts(
-        host & both,
-        written & both,
-        writable=destination.writable,
-        lowerable=destination.lowerable,
-        signed=destination.signed,
-        ignored=destination.ignored,
-    ):
+    if not accepts(destination.rule, host & both, written & both):
         return False
     rest_is_equal = bool(source.era) and source.era == destination.era and source_mask | both == mask | both
-    return True if destination.writable is None or both == WHOLE or rest_is_equal else None
+    return True if both == WHOLE or rest_is_equal else None
 
 
 def _known_bits(register: OtherRegister) -> tuple[int, int]:

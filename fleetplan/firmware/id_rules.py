@@ -1,13 +1,13 @@
 """What a restore may write to an ID register, and whether two kernels give it the same value.
 
-Which fields may be lowered is the kernel's `.val` mask of the register (sys_reg_descs in arch/arm64/kvm/sys_regs.c). Which values a
+Which fields may change is the kernel's `.val` mask of the register (sys_reg_descs in arch/arm64/kvm/sys_regs.c). Which values a
 kernel changes on the same hardware is known for the CPUs whose registers were read under several kernels; for any other CPU a value is
 known to be the same only under kernels that do not differ in these rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,11 +16,12 @@ from msgspec.structs import replace
 
 from fleetplan.firmware.cpus import by_midr
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, by_name
-from fleetplan.firmware.id_fields import WHOLE, fields
+from fleetplan.firmware.id_fields import FIXED, FREE, WHOLE, Rule, fields
 from fleetplan.firmware.kernels import IdRule, KernelProfile, Listed
-from fleetplan.firmware.vcpu import Feature, OtherRegister
+from fleetplan.firmware.vcpu import Feature
 
-SYS_REGS = "arch/arm64/kvm/sys_regs.c, sys_reg_descs, 6.15 to 6.16"
+SYS_REGS = "linux arch/arm64/kvm/sys_regs.c, sys_reg_descs, 6.7 to 6.18"
+FTR = "arch/arm64/kernel/cpufeature.c, ftr_*"
 SEEN = "observed: registers of fresh vCPUs on Debian 5.10.223 to 7.3.4, and restore pairs between them"
 FIRECRACKER = "observed: Firecracker fingerprints of Neoverse N1 and V1 on 5.10, 6.1 and 6.18"
 
@@ -29,47 +30,75 @@ FIRECRACKER = "observed: Firecracker fingerprints of Neoverse N1 and V1 on 5.10,
 
 
 class Fields(msgspec.Struct, frozen=True, kw_only=True):
-    """Which fields of one ID register a restore may lower where ID registers are writable.
+    """Which fields of one ID register a restore may change where ID registers are writable.
 
-    A field that does not compare by level is not among them. `more` adds fields by kernel. `ignored` are dropped by kernels that hide
-    them.
+    `writable`, `signed`, `higher`, `exact` and `narrow` are as in `id_fields.Rule`. `more` adds writable fields by kernel. `ignored` are
+    dropped by kernels that hide them.
     """
 
     register: str
     writable: int
     source: str
     signed: int = 0
+    higher: tuple[int, ...] = ()
+    exact: tuple[tuple[int, int], ...] = ()
+    narrow: tuple[int, ...] = ()
     more: Callable[[KernelProfile], int] = lambda _: 0
     ignored: Callable[[KernelProfile], int] = lambda _: 0
 
+    def rule(self, kernel: KernelProfile) -> Rule:
+        """What a kernel whose ID registers are writable takes."""
+        return Rule(
+            writable=self.writable | self.more(kernel),
+            lowerable=True,
+            signed=self.signed,
+            higher=self.higher,
+            exact=self.exact,
+            narrow=self.narrow,
+            ignored=self.ignored(kernel),
+        )
+
+
+VIPT = 2 << 14
+"""CTR_EL0.L1Ip of a virtually indexed, physically tagged cache: what any guest may be told (cpufeature.c, ftr_ctr)."""
+NO_GRANULE = 1
+"""ID_AA64MMFR0_EL1.TGRAN*_2 of a page size that stage 2 has not got (cpufeature.c, ftr_id_aa64mmfr0)."""
 
 ROWS: tuple[Fields, ...] = (
     Fields(
         register="ID_DFR0_EL1",
         writable=fields(0, 24),
-        source=f"{SYS_REGS}: PerfMon, CopDbg",
+        signed=fields(24),
+        source=f"{SYS_REGS}: PerfMon (signed: 0xf counts as none), CopDbg",
     ),
     Fields(
         register="ID_AA64PFR0_EL1",
         writable=WHOLE & ~fields(16, 20, 24, 28, 32, 40, 44),
         signed=fields(16, 20),
+        more=lambda kernel: (fields(24) if kernel.pfr1_writable else 0) | (fields(28) if kernel.ras_writable else 0),
         ignored=lambda kernel: fields(40) if kernel.mpam_hidden else 0,
-        source=f"{SYS_REGS}: all but FP, AdvSIMD, GIC, RAS, SVE, MPAM, AMU; {SEEN}",
+        source=f"{SYS_REGS}: all but FP, AdvSIMD, GIC (to 6.11), RAS (to 6.16), SVE, MPAM, AMU; {SEEN}",
     ),
     Fields(
         register="ID_AA64PFR1_EL1",
         writable=0,
-        more=lambda kernel: fields(0, 4, 32) if kernel.pfr1_writable else 0,
+        more=lambda kernel: (fields(0, 4, 32) if kernel.pfr1_writable else 0) | (fields(12) if kernel.ras_writable else 0),
         ignored=lambda kernel: fields(16) if kernel.mpam_hidden else 0,
-        source=f"{SYS_REGS}: BT, SSBS, CSV2_frac; {SEEN}",
+        source=f"{SYS_REGS}: BT, SSBS, CSV2_frac from 6.12, RAS_frac from 6.17; {SEEN}",
+    ),
+    Fields(
+        register="ID_AA64PFR2_EL1",
+        writable=0,
+        more=lambda kernel: fields(32) if kernel.pfr1_writable else 0,
+        source=f"{SYS_REGS}: FPMR from 6.12",
     ),
     Fields(register="ID_AA64ZFR0_EL1", writable=WHOLE, source=SYS_REGS),
     Fields(
         register="ID_AA64DFR0_EL1",
         writable=fields(0, 8),
-        signed=fields(36),
-        more=lambda kernel: fields(20, 36) if kernel.imp_id_writable else 0,
-        source=f"{SYS_REGS}: DebugVer, PMUVer, and in 6.15 also WRPs, DoubleLock (signed: 0xf is not there); {SEEN}",
+        signed=fields(8, 36),
+        more=lambda kernel: fields(20, 36) if kernel.pfr1_writable else 0,
+        source=f"{SYS_REGS}: DebugVer, PMUVer (signed: 0xf counts as none), from 6.12 (980c41f554c3) WRPs and DoubleLock (signed); {SEEN}",
     ),
     Fields(register="ID_AA64ISAR0_EL1", writable=WHOLE, source=SYS_REGS),
     Fields(register="ID_AA64ISAR1_EL1", writable=WHOLE & ~fields(4, 8, 24, 28), source=f"{SYS_REGS}: all but APA, API, GPA, GPI"),
@@ -78,13 +107,16 @@ ROWS: tuple[Fields, ...] = (
         register="ID_AA64MMFR0_EL1",
         writable=WHOLE & ~fields(4, 32, 36, 40),
         signed=fields(24, 28),
-        source=f"{SYS_REGS}: all but ASIDBits and the stage 2 granules; TGRAN4, TGRAN64 are signed",
+        exact=tuple((fields(shift), NO_GRANULE << shift) for shift in (32, 36, 40)),
+        more=lambda kernel: (0 if kernel.asid_bits_fixed else fields(4)) | (fields(32, 36, 40) if kernel.imp_id_writable else 0),
+        source=f"{SYS_REGS}: all but ASIDBits (from 6.13, 6.12.7) and the stage 2 granules (to 6.14); {FTR}: TGRAN4, TGRAN64 are signed",
     ),
     Fields(
         register="ID_AA64MMFR1_EL1",
-        writable=WHOLE & ~fields(4, 8, 24, 28, 32, 40),
+        writable=WHOLE & ~fields(4, 8, 28, 32, 40),
+        higher=(fields(24),),
         more=lambda kernel: fields(40) if kernel.hcx_writable else 0,
-        source=f"{SYS_REGS}: all but VMIDBits, VH, XNX, TWED, HCX (until it became writable); SpecSEI rises instead; {SEEN}",
+        source=f"{SYS_REGS}: all but VMIDBits, VH, XNX, TWED, HCX (to 6.17); {FTR}: SpecSEI may be raised, not lowered; {SEEN}",
     ),
     Fields(
         register="ID_AA64MMFR2_EL1",
@@ -92,57 +124,96 @@ ROWS: tuple[Fields, ...] = (
         ignored=lambda kernel: fields(24) if kernel.nv_hidden else 0,
         source=f"{SYS_REGS}: all but CCIDX, NV, IDS, FWB, EVT; {SEEN}",
     ),
-    Fields(register="ID_AA64MMFR3_EL1", writable=fields(0, 8, 16), source=f"{SYS_REGS}: TCRX, S1PIE, S1POE"),
+    Fields(
+        register="ID_AA64MMFR3_EL1",
+        writable=0,
+        more=lambda kernel: fields(0, 8, 16) if kernel.pfr1_writable else 0,
+        source=f"{SYS_REGS}: TCRX, S1PIE, S1POE from 6.12",
+    ),
     Fields(
         register="CTR_EL0",
         writable=0,
-        more=lambda kernel: fields(0, 16) | 3 << 28 if kernel.ctr_writable else 0,
-        source=f"{SYS_REGS}: IminLine, DminLine, IDC, DIC (bits, here compared as one field); {SEEN}",
+        exact=((3 << 14, VIPT),),
+        narrow=(1 << 28, 1 << 29),
+        more=lambda kernel: (fields(0, 16) | 3 << 28 if kernel.ctr_writable else 0) | (3 << 14 if kernel.l1ip_writable else 0),
+        source=f"{SYS_REGS}: IminLine, DminLine, IDC, DIC from 6.11, L1Ip from 6.13 (e9b57d7f9740); {SEEN}",
     ),
 )
+AARCH32_ROWS: tuple[Fields, ...] = (
+    Fields(register="ID_DFR0_EL1", writable=WHOLE, signed=fields(24), source=f"{SYS_REGS}: 3f9eacf4f070; {FTR}"),
+    Fields(register="ID_MMFR0_EL1", writable=WHOLE, signed=fields(8, 28), source=f"{FTR}: OuterShr, InnerShr are signed"),
+    Fields(register="ID_MMFR4_EL1", writable=WHOLE, higher=(fields(0),), source=f"{FTR}: SpecSEI may be raised, not lowered"),
+)
+"""What is peculiar about 32-bit ID registers, once they are fully writable."""
 CSV2, CSV3 = fields(56), fields(60)
 PFR0, CTR, CLIDR = by_name("ID_AA64PFR0_EL1"), by_name("CTR_EL0"), by_name("CLIDR_EL1")
-DFR0, DFR0_32 = by_name("ID_AA64DFR0_EL1"), by_name("ID_DFR0_EL1")
+DFR0, DFR0_32, PFR0_32 = by_name("ID_AA64DFR0_EL1"), by_name("ID_DFR0_EL1"), by_name("ID_PFR0_EL1")
 IMPLEMENTATION = frozenset({by_name("MIDR_EL1"), by_name("REVIDR_EL1"), by_name("AIDR_EL1")})
 _AARCH32, _ID_REGISTERS = frozenset(AARCH32_IDS), frozenset({*AARCH32_IDS, *AARCH64_IDS, CTR})
 _CACHES = frozenset({*CCSIDR_IDS, CLIDR})
 _ROWS = {by_name(row.register): row for row in ROWS}
+_AARCH32_ROWS = {by_name(row.register): row for row in AARCH32_ROWS}
+_AARCH32_WRITABLE = Rule(writable=WHOLE, lowerable=True)
+LOC, UNIFICATION = 7 << 24, 7 << 21 | 7 << 27
+"""CLIDR_EL1.LoC; LoUIS and LoUU."""
+IDC, LINE_SIZE = 1 << 28, 7
+"""CTR_EL0.IDC: cleaning data caches is not needed for what is executed. CCSIDR_EL1.LineSize."""
+PMU_FIELDS = {
+    DFR0: Rule(writable=fields(8), lowerable=True, signed=fields(8)),
+    DFR0_32: Rule(writable=fields(24), lowerable=True, signed=fields(24)),
+}
 
 
 @lru_cache(maxsize=8192)
-def write_rule(register: int, kernel: KernelProfile) -> OtherRegister:
-    """What this kernel lets a restore write; `value` is left open.
+def write_rule(register: int, kernel: KernelProfile) -> Rule:
+    """What this kernel lets a restore write, whatever the host.
 
     A value of MIDR_EL1, REVIDR_EL1 or AIDR_EL1 may only change with KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, which no VMM turns on by itself.
     """
     if register in IMPLEMENTATION:
-        return OtherRegister(id=register, value=None, writable=0)
+        return FIXED
     if register in _CACHES:
-        return OtherRegister(id=register, value=None, writable=None if kernel.ccsidr_normalised else 0)
+        if not kernel.ccsidr_normalised:
+            return FIXED
+        return FREE if register == CLIDR else Rule(higher=(LINE_SIZE,))
     if register not in _ID_REGISTERS:
-        return OtherRegister(id=register, value=None)
+        return FREE
     match kernel.id_rule:
         case IdRule.EQUAL:
-            return OtherRegister(id=register, value=None, writable=0)
+            return FIXED
         case IdRule.CSV:
-            return OtherRegister(id=register, value=None, writable=_csv(kernel) if register == PFR0 else 0, lowerable=True)
+            return _before_6_7(register, kernel)
         case IdRule.FIELDS:
             return _by_fields(register, kernel)
 
 
-def _csv(kernel: KernelProfile) -> int:
-    """CSV2 from 5.10, CSV3 with the kernels that also began to hide the PMU (5.11)."""
-    return CSV2 if kernel.pmu_always_listed else CSV2 | CSV3
+def rule_on(register: int, kernel: KernelProfile, host: Mapping[int, int]) -> Rule:
+    """What this kernel lets a restore write on a host whose registers read `host`.
+
+    CLIDR_EL1 may not say that data caches need no cleaning where CTR_EL0 says that they do (set_clidr in sys_regs.c). On hosts without
+    32-bit EL0, whose 32-bit ID registers read 0, these take and drop any value (aa32_id_visibility, 6.2).
+    """
+    rule = write_rule(register, kernel)
+    if register == CLIDR and rule is FREE and CTR in host and not host[CTR] & IDC:
+        return Rule(needs=(LOC, UNIFICATION))
+    if register in _AARCH32 and kernel.aa32_ids_ignored and not host.get(PFR0_32, 1):
+        return FREE
+    return rule
 
 
-def _by_fields(register: int, kernel: KernelProfile) -> OtherRegister:
+def _before_6_7(register: int, kernel: KernelProfile) -> Rule:
+    """CSV2 from 5.10, CSV3 with the kernels that also began to hide the PMU (5.11), the PMU's version from 6.2."""
+    if register == PFR0:
+        return Rule(writable=CSV2 if kernel.pmu_always_listed else CSV2 | CSV3, lowerable=True)
+    if register in PMU_FIELDS and kernel.pmu_version_writable:
+        return PMU_FIELDS[register]
+    return Rule(writable=0, lowerable=True)
+
+
+def _by_fields(register: int, kernel: KernelProfile) -> Rule:
     if register in _AARCH32 and kernel.aa32_ids_writable:
-        return OtherRegister(id=register, value=None, writable=WHOLE, lowerable=True)
-    row = _ROWS.get(register)
-    if row is None:
-        return OtherRegister(id=register, value=None, writable=0)
-    writable = row.writable | row.more(kernel)
-    return OtherRegister(id=register, value=None, writable=writable, lowerable=True, signed=row.signed, ignored=row.ignored(kernel))
+        return _AARCH32_ROWS[register].rule(kernel) if register in _AARCH32_ROWS else _AARCH32_WRITABLE
+    return _ROWS[register].rule(kernel) if register in _ROWS else FIXED
 
 
 # --- what is read -------------------------------------------------------------------------------------------------------------------

@@ -59,7 +59,10 @@ class KernelProfile(msgspec.Struct, frozen=True, kw_only=True):
 
     The last fields are about registers that are no firmware registers: the timers stand in the table of system registers (which moves
     them in the list), PMMIR_EL1 is listed with the PMU, all fields of 32-bit ID registers may be lowered, so may ID_AA64MMFR1_EL1.HCX,
-    and ID_AA64PFR0_EL1.MPAM, ID_AA64MMFR2_EL1.NV read 0 and are ignored when the hardware's value is written.
+    and ID_AA64PFR0_EL1.MPAM, ID_AA64MMFR2_EL1.NV read 0 and are ignored when the hardware's value is written. The PMU's version may be
+    lowered before 6.7; writes to 32-bit ID registers are dropped on hosts without 32-bit EL0; ASIDBits of ID_AA64MMFR0_EL1 may no longer
+    be lowered; L1Ip of CTR_EL0, RAS of ID_AA64PFR0_EL1 and RAS_frac of ID_AA64PFR1_EL1 may change. `pfr1_writable` is the change of 6.12
+    that made more fields writable, ID_AA64PFR1_EL1's among them.
     """
 
     registers: tuple[str, ...]
@@ -95,3 +98,8 @@ class KernelProfile(msgspec.Struct, frozen=True, kw_only=True):
     hcx_writable: bool = False
     mpam_hidden: bool = False
     nv_hidden: bool = False
+    pmu_version_writable: bool = False
+    aa32_ids_ignored: bool = False
+    asid_bits_fixed: bool = False
+    l1ip_writable: bool = False
+    ras_writable: bool = False

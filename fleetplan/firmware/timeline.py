@@ -185,6 +185,12 @@ ROWS: tuple[Row, ...] = (
         source="long-term trees read by point release (5.15.186, 5.10.239); observed on 6.1.192, not on 5.10.223",
     ),
     Row(
+        what="PMUVer and PerfMon may be lowered; 32-bit ID registers of hosts without 32-bit EL0 take and drop any value",
+        since=(6, 2),
+        sets={"pmu_version_writable": True, "aa32_ids_ignored": True},
+        source="KVM/arm 6.2 pull; set_id_aa64dfr0_el1 and aa32_id_visibility in sys_regs.c",
+    ),
+    Row(
         what="SET refuses a wrong size before it copies",
         since=(6, 3),
         stable={(6, 1): 26, (5, 15): 110, (5, 10): 180},
@@ -217,10 +223,10 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(what="CTR_EL0 writable", since=(6, 11), sets={"ctr_writable": True}, source="linux 6.11.11 read"),
     Row(
-        what="WORKAROUND_2 by the VM's own SSBS; ID_AA64PFR1_EL1 writable",
+        what="WORKAROUND_2 by the VM's own SSBS; more fields of ID registers writable (PFR1, DFR0, GIC, MMFR3)",
         since=(6, 12),
         sets={"workaround_2": Workaround2Era.VM, "pfr1_writable": True},
-        source="linux e8d164974cfa (6.12)",
+        source="linux e8d164974cfa, 980c41f554c3, 5cb57a1aff75 (KVM pulls of 6.12-rc1 and 6.12-rc5)",
     ),
     Row(
         what="MPAM hidden and ignored on a write",
@@ -228,6 +234,19 @@ ROWS: tuple[Row, ...] = (
         stable={(6, 12): 6, (6, 6): 67},
         sets={"mpam_hidden": True},
         source="Debian changelog (6.12.6); long-term tree read by point release (6.6.67)",
+    ),
+    Row(
+        what="ID_AA64MMFR0_EL1.ASIDBits may no longer be lowered",
+        since=(6, 13),
+        stable={(6, 12): 7},
+        sets={"asid_bits_fixed": True},
+        source="Debian changelog (6.12.7); stable review mail of the change to ID_AA64MMFR0_EL1",
+    ),
+    Row(
+        what="CTR_EL0.L1Ip writable",
+        since=(6, 13),
+        sets={"l1ip_writable": True},
+        source="linux e9b57d7f9740 (KVM pull of 6.13)",
     ),
     Row(
         what="PSCI 1.3 with SYSTEM_OFF2; TCR2_EL1 and PIR by feature",
@@ -293,17 +312,23 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         what="ID_AA64MMFR2_EL1.NV hidden and ignored on a write",
-        since=(6, 16),
-        stable={(6, 15): (0, NEVER), (6, 14): (0, NEVER), (6, 13): (0, NEVER)},
+        since=(6, 15),
         sets={"nv_hidden": True},
-        source="observed: not on 6.12.117, on 6.16.3",
+        source="linux 9d6745572899 (KVM/arm 6.15 pull); observed: not on 6.12.117, on 6.16.3",
+    ),
+    Row(
+        what="RAS of ID_AA64PFR0_EL1 and RAS_frac of ID_AA64PFR1_EL1 writable",
+        since=(6, 17),
+        sets={"ras_writable": True},
+        source="linux 1fab657cb2a0, 7a765aa88e34 (6.17-rc)",
     ),
     Row(
         what="32-bit ID registers fully writable",
         since=(6, 18),
-        stable={(6, 17): (0, NEVER), (6, 16): (4, NEVER), (6, 12): 60},
+        stable={(6, 17): 9, (6, 16): NEVER, (6, 12): 60},
         sets={"aa32_ids_writable": True},
-        source="Debian changelog of 6.12 (6.12.60); observed on 6.12.117 and 6.18.15, not on 6.16.3",
+        source="linux 3f9eacf4f070 (6.18-rc); stable review of 6.17.9 (6.16.y had ended); Debian changelog of 6.12 (6.12.60); observed on "
+        "6.12.117 and 6.18.15, not on 6.16.3",
     ),
     Row(
         what="timers stand in the table of system registers",
@@ -314,9 +339,8 @@ ROWS: tuple[Row, ...] = (
     Row(
         what="ID_AA64MMFR1_EL1.HCX may be lowered",
         since=(6, 18),
-        stable={(6, 17): (0, NEVER)},
         sets={"hcx_writable": True},
-        source="observed on 6.18.15, not on 6.16.3",
+        source="patch of 2025-09-11, after the merge window of 6.17; observed on 6.18.15, not on 6.16.3",
     ),
     Row(
         what="the command line no longer switches the BHB mitigation off",

@@ -14,7 +14,7 @@ import msgspec
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.encodings import by_name
 from fleetplan.firmware.errno import Errno
-from fleetplan.firmware.id_fields import accepts
+from fleetplan.firmware.id_fields import FREE, Rule, accepts
 from fleetplan.firmware.profile import IdRule, KernelProfile, Workaround2Era
 
 Feature = Literal["psci_0_2", "pmu_v3", "sve", "ptrauth_address", "ptrauth_generic"]
@@ -34,22 +34,15 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OtherRegister(msgspec.Struct, frozen=True, kw_only=True):
-    """A register that is no firmware register: what a fresh vCPU reads (None: not known) and which bits a restore may change.
+    """A register that is no firmware register: what a fresh vCPU reads (None: not known) and what a restore may write.
 
-    `writable` None: any value may be written (context, timers, PMU). 0: only the very value that is there.
-    A mask: the bits of the mask may differ, others must be equal.
-    `lowerable`: the writable bits form ID fields that may be set to what the host has or lower; otherwise they are free.
-    Fields of `signed` compare as signed numbers, bits of `ignored` are dropped before the comparison (`id_fields.accepts`).
     Where `value` is not known, `partial` may say some of it (a mask, and the bits under it), and registers of equal ids with equal,
     non-empty eras are equal in all other bits.
     """
 
     id: int
     value: int | None
-    writable: int | None = None
-    lowerable: bool = False
-    signed: int = 0
-    ignored: int = 0
+    rule: Rule = FREE
     era: str = ""
     partial: tuple[int, int] = (0, 0)
 
@@ -290,18 +283,11 @@ class VirtualMachine:
 
     def _set_other(self, own: _Vcpu, register: OtherRegister, value: int) -> Errno | None:
         """ID registers are VM-wide from 6.7 on, and frozen by the first run. What is not known refuses nothing."""
-        vm_wide = register.lowerable and self._profile.id_rule is IdRule.FIELDS
+        vm_wide = register.rule.lowerable and self._profile.id_rule is IdRule.FIELDS
         now = self._shared.get(register.id, own.others.get(register.id, register.value))
         if vm_wide and self._ran:
             return None if value == now else Errno.EBUSY
-        if register.value is not None and not accepts(
-            register.value,
-            value,
-            writable=register.writable,
-            lowerable=register.lowerable,
-            signed=register.signed,
-            ignored=register.ignored,
-        ):
+        if register.value is not None and not accepts(register.rule, register.value, value):
             return Errno.EINVAL
         (self._shared if vm_wide else own.others)[register.id] = value
         return None

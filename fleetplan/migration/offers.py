@@ -262,7 +262,7 @@ def _by_name_only(found: tuple[OtherRegister, ...], named: str, profile: KernelP
 
 
 def _nameless(register: OtherRegister, named: str, profile: KernelProfile) -> OtherRegister:
-    if not named or register.writable is None:
+    if not named or not register.rule.particular:
         return register
     if register.value is not None and fully_named(register.value):
         return replace(register, value=None, era=named, partial=(0, 0))

@@ -30,7 +30,7 @@ class Sheet:
     def __init__(self, registers: Mapping[int, OtherRegister], number: Numbers[OtherRegister]) -> None:
         self.registers = registers
         self.numbers = {place: number(register) for place, register in registers.items()}
-        self.particular = {place: self.numbers[place] for place, register in registers.items() if register.writable is not None}
+        self.particular = {place: self.numbers[place] for place, register in registers.items() if register.rule.particular}
         """Those of which a host does not take every value."""
 
 
@@ -92,7 +92,7 @@ class Others:
                 refused.append((place, stream.registers[place].value, there.registers[place].value, Errno.EINVAL))
             elif taken is None:
                 undecided.append(place)
-            elif place == PFR1 and there.registers[place].lowerable:
+            elif place == PFR1 and there.registers[place].rule.lowerable:
                 pfr1 = stream.registers[place].value
         return WrittenOthers(refused=tuple(sorted(refused)), undecided=tuple(sorted(undecided)), pfr1=pfr1)
 

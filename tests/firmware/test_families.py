@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from fleetplan.firmware import encodings
 from fleetplan.firmware.encodings import by_name
 from fleetplan.firmware.families import FAMILIES, Difference, Seen, changes, listed, moves, name, others, restorable, source_of
-from fleetplan.firmware.id_fields import WHOLE, accepts, fields
+from fleetplan.firmware.id_fields import FIXED, FREE, WHOLE, Rule, accepts, fields
 from fleetplan.firmware.id_rules import DESIGNS, ROWS
-from fleetplan.firmware.kernels import KernelProfile
+from fleetplan.firmware.kernels import KernelProfile, parse, profiles
 from fleetplan.firmware.vcpu import Feature, OtherRegister
 
 Kernels = dict[str, KernelProfile]
@@ -226,16 +226,17 @@ values = st.integers(0, WHOLE)
 
 @given(host=values, written=values, writable=st.none() | values, signed=values)
 def test_a_host_always_takes_its_own_value(host: int, written: int, writable: int | None, signed: int) -> None:
-    assert accepts(host, host, writable=writable, lowerable=True, signed=signed)
-    assert accepts(host, written, writable=None)
+    rule = Rule(writable=writable, lowerable=True, signed=signed, higher=(fields(0),), exact=((fields(4), 1 << 4),), narrow=(1 << 8,))
+    assert accepts(rule, host, host)
+    assert accepts(FREE, host, written)
+    assert accepts(FIXED, host, written) == (host == written)
 
 
 @given(host=values, written=values, writable=values, ignored=values)
 def test_bits_outside_the_mask_must_be_equal(host: int, written: int, writable: int, ignored: int) -> None:
     differ = (host ^ written) & ~writable & ~ignored
-    taken = accepts(host, written, writable=writable, lowerable=False, ignored=ignored)
 
-    assert taken == (differ == 0)
+    assert accepts(Rule(writable=writable, ignored=ignored), host, written) == (differ == 0)
 
 
 @given(host=values, written=values)
@@ -243,12 +244,28 @@ def test_lowerable_fields_compare_one_by_one(host: int, written: int) -> None:
     digits = [f"{value:016x}" for value in (host, written)]
     lower = all(int(b, 16) <= int(a, 16) for a, b in zip(*digits, strict=True))
 
-    assert accepts(host, written, writable=WHOLE, lowerable=True) == lower
+    assert accepts(Rule(writable=WHOLE, lowerable=True), host, written) == lower
 
 
 @pytest.mark.parametrize(("host", "written", "taken"), [(0xF, 0x0, False), (0x0, 0xF, True), (0x1, 0x0, True), (0x7, 0x8, True)])
 def test_signed_fields_rank_f_below_zero(host: int, written: int, taken: bool) -> None:
-    assert accepts(host, written, writable=0xF, lowerable=True, signed=0xF) is taken
+    assert accepts(Rule(writable=0xF, lowerable=True, signed=0xF), host, written) is taken
+
+
+@given(host=values, written=values)
+def test_peculiar_fields_have_their_own_way(host: int, written: int) -> None:
+    rule = Rule(writable=WHOLE, lowerable=True, higher=(fields(0),), exact=((fields(4), 1 << 4),), narrow=(3 << 8, 3 << 10))
+    raised = written & 0xF >= host & 0xF
+    told = (host ^ written) & 0xF0 == 0 or written & 0xF0 == 0x10
+    halves = all(written >> shift & 3 <= host >> shift & 3 for shift in (8, 10))
+    rest = all(written >> shift & 0xF <= host >> shift & 0xF for shift in range(12, 64, 4))
+
+    assert accepts(rule, host, written) == (raised and told and halves and rest)
+
+
+@given(host=values, written=values)
+def test_of_every_mask_that_is_needed_a_bit_must_be_there(host: int, written: int) -> None:
+    assert accepts(Rule(needs=(6, 8)), host, written) == (written & 6 > 0 and written & 8 > 0)
 
 
 @given(data=st.data())
@@ -263,7 +280,7 @@ def test_moves_of_what_is_known_in_full_are_restores(observed_kernels: Kernels, 
 
 
 def test_what_is_not_known_is_not_decided() -> None:
-    unknown = OtherRegister(id=by_name("ID_AA64PFR0_EL1"), value=None, writable=0)
+    unknown = OtherRegister(id=by_name("ID_AA64PFR0_EL1"), value=None, rule=FIXED)
 
     assert restorable(unknown, 1) is None
     assert moves(unknown, unknown) is None
@@ -333,7 +350,8 @@ def test_masks_that_a_kernel_stated_replace_ours(observed_kernels: Kernels) -> N
     ("register", "host", "written", "taken"),
     [
         ("ID_AA64PFR0_EL1", 0x1100000011110112, 0x1000000011110112, True),  # CSV2 down
-        ("ID_AA64PFR0_EL1", 0x1100000011110112, 0x1100000001110112, False),  # RAS is not writable
+        ("ID_AA64PFR0_EL1", 0x1100000011110112, 0x1100000001110112, True),  # RAS down
+        ("ID_AA64PFR0_EL1", 0x1100000001110112, 0x1100000011110112, False),  # and not up
         ("ID_AA64PFR0_EL1", 0x1100000111110112, 0x1100000011110112, False),  # SVE is the vCPU's feature
         ("ID_AA64DFR0_EL1", 0x10305008, 0x10305006, True),
         ("ID_AA64DFR0_EL1", 0x10305008, 0x10304008, False),  # BRPs
@@ -341,18 +359,100 @@ def test_masks_that_a_kernel_stated_replace_ours(observed_kernels: Kernels) -> N
         ("ID_AA64DFR0_EL1", 0x0010305009, 0xF010305009, True),
         ("ID_AA64MMFR0_EL1", 0x00101125, 0xF0101125, True),  # TGRAN4: 0xf is not there
         ("ID_AA64MMFR0_EL1", 0xF0101125, 0x00101125, False),
+        ("ID_AA64MMFR0_EL1", 0x20000101125, 0x10000101125, True),  # TGRAN4_2: 1 is "not there"
+        ("ID_AA64MMFR0_EL1", 0x20000101125, 0x00000101125, False),
+        ("ID_AA64MMFR0_EL1", 0x00101125, 0x00101105, False),  # ASIDBits
         ("ID_AA64MMFR1_EL1", 0x10212122, 0x10202122, True),  # LO
         ("ID_AA64MMFR1_EL1", 0x10212122, 0x10212112, False),  # VMIDBits
+        ("ID_AA64MMFR1_EL1", 0x10212122, 0x11212122, True),  # SpecSEI up
+        ("ID_AA64MMFR1_EL1", 0x11212122, 0x10212122, False),
         ("ID_AA64DFR1_EL1", 0x1, 0x0, False),
         ("CTR_EL0", 0x9444C004, 0x8444C004, True),
         ("CTR_EL0", 0x9444C004, 0x9444C003, True),
         ("CTR_EL0", 0x9444C004, 0x9444C005, False),
+        ("CTR_EL0", 0x9444C004, 0xA444C004, False),  # IDC down, DIC up
+        ("CTR_EL0", 0x9444C004, 0x94448004, True),  # L1Ip: anybody may be told VIPT
+        ("CTR_EL0", 0x94448004, 0x9444C004, False),
     ],
 )
 def test_writable_fields_of_a_new_kernel(observed_kernels: Kernels, register: str, host: int, written: int, taken: bool) -> None:
     (found,) = others(observed_kernels["6.18.15"], midr=None, revidr=None, probe=((by_name(register), host),))
 
     assert restorable(found, written) is taken
+
+
+LOWERED = [
+    # register, host, written, the releases that take it: the first, and long-term ones before it
+    ("ID_DFR0_EL1", 0x05000006, 0x04000006, "6.2", ()),
+    ("ID_AA64DFR0_EL1", 0x10305508, 0x10305408, "6.2", ()),
+    ("ID_AA64DFR0_EL1", 0x10305508, 0x10305F08, "6.2", ()),  # 0xf was shown for PMUs that are none
+    ("ID_AA64ISAR0_EL1", 0x100010211120, 0x000010211120, "6.7", ()),
+    ("ID_AA64MMFR0_EL1", 0x00101125, 0x00101124, "6.7", ()),
+    ("CTR_EL0", 0x9444C004, 0x8444C004, "6.11", ()),
+    ("ID_AA64PFR1_EL1", 0x20, 0x00, "6.12", ()),
+    ("ID_AA64PFR0_EL1", 0x1100000011110112, 0x1100000010110112, "6.12", ()),  # GIC
+    ("ID_AA64DFR0_EL1", 0x10305508, 0x10205508, "6.12", ()),  # WRPs
+    ("ID_AA64MMFR3_EL1", 0x101, 0x001, "6.12", ()),
+    ("CTR_EL0", 0x9444C004, 0x94448004, "6.13", ()),
+    ("ID_AA64MMFR0_EL1", 0x20000101125, 0x10000101125, "6.15", ()),
+    ("ID_AA64PFR0_EL1", 0x1100000011110112, 0x1100000001110112, "6.17", ()),  # RAS
+    ("ID_AA64MMFR1_EL1", 0x10010212122, 0x00010212122, "6.18", ()),  # HCX
+    ("ID_PFR0_EL1", 0x10010131, 0x10000131, "6.18", ("6.12.60", "6.17.9")),
+    ("ID_MMFR4_EL1", 0x00002110, 0x00002111, "6.18", ("6.12.60", "6.17.9")),  # SpecSEI up
+]
+RELEASES = ("5.10.223", "6.1.192", "6.2", "6.6.150", "6.7", "6.11", "6.12", "6.12.60", "6.13", "6.14", "6.15", "6.16.3", "6.17.8", "6.17.9")
+
+
+@pytest.mark.parametrize(
+    ("register", "host", "written", "first", "before"), LOWERED, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_from_which_release_on_a_field_may_change(register: str, host: int, written: int, first: str, before: tuple[str, ...]) -> None:
+    for text in (*RELEASES, "6.18", "7.0.13", "7.3.4"):
+        for profile in profiles(parse(text)):
+            (found,) = others(profile, midr=None, revidr=None, probe=((by_name(register), host),))
+            assert restorable(found, written) is (parse(text).order >= parse(first).order or text in before), text
+
+
+@pytest.mark.parametrize(("release", "lowers"), [("6.7", True), ("6.12.6", True), ("6.12.7", False), ("6.13", False), ("7.3.4", False)])
+def test_asid_bits_could_be_lowered_for_a_while(release: str, lowers: bool) -> None:
+    for profile in profiles(parse(release)):
+        (found,) = others(profile, midr=None, revidr=None, probe=((by_name("ID_AA64MMFR0_EL1"), 0x00101125),))
+        assert restorable(found, 0x00101105) is lowers
+
+
+CLEAN, NEEDS_CLEANING = 0x9444C004, 0x8444C004
+"""CTR_EL0 of CPUs whose data caches need no cleaning for what is executed (IDC), and of others."""
+
+
+@pytest.mark.parametrize(
+    ("ctr", "written", "taken"),
+    [
+        (CLEAN, 0x2000021, True),
+        (CLEAN, 0x9200003, True),
+        (NEEDS_CLEANING, 0x9200003, True),
+        (NEEDS_CLEANING, 0xA200023, True),
+        (NEEDS_CLEANING, 0x2000021, False),  # made up for a CPU with IDC: neither LoUIS nor LoUU
+        (NEEDS_CLEANING, 0x0, False),
+    ],
+)
+def test_made_up_cache_levels_must_fit_the_hosts_cache_type(observed_kernels: Kernels, ctr: int, written: int, taken: bool) -> None:
+    probe = ((by_name("CTR_EL0"), ctr), (by_name("CLIDR_EL1"), 0x9200003))
+    found = {register.id: register for register in others(observed_kernels["6.12.117"], midr=None, revidr=None, probe=probe)}
+
+    assert restorable(found[by_name("CLIDR_EL1")], written) is taken
+
+
+def test_made_up_cache_sizes_have_lines_no_shorter_than_the_hosts(observed_kernels: Kernels) -> None:
+    (found,) = others(observed_kernels["6.12.117"], midr=None, revidr=None, probe=((encodings.CCSIDR_IDS[0], 2),))
+
+    assert [restorable(found, written) for written in (0x701FE01A, 3, 1, 0x700FE019)] == [True, True, False, False]
+
+
+def test_hosts_without_32_bit_guests_drop_what_is_written_to_32_bit_registers(observed_kernels: Kernels) -> None:
+    probe = ((by_name("ID_PFR0_EL1"), 0), (by_name("ID_ISAR0_EL1"), 0))
+    for text, taken in (("6.1.192", False), ("6.12.117", True)):
+        found = {register.id: register for register in others(observed_kernels[text], midr=None, revidr=None, probe=probe)}
+        assert restorable(found[by_name("ID_ISAR0_EL1")], 0x2101110) is taken
 
 
 @pytest.mark.parametrize(
