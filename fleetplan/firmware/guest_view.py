@@ -98,8 +98,8 @@ def answers(machine: VirtualMachine, kvm: Kvm, vcpu: int = 0) -> tuple[int, int,
 
 
 def _second(machine: VirtualMachine, kvm: Kvm, vcpu: int) -> int:
-    """Up to 5.9 a host that mitigates on demand answers SUCCESS; from 5.10 only `not required`, or nothing."""
-    if not kvm.profile.smccc:
+    """From 4.18 on. Up to 5.9 a host that mitigates on demand answers SUCCESS; from 5.10 only `not required`, or nothing."""
+    if not kvm.profile.answers_workaround_2:
         return NOT_SUPPORTED
     value = machine.get(vcpu, fw.WORKAROUND_2.id).value
     state = kvm.levels.ssb if value is None else value & ~fw.ENABLED

@@ -103,3 +103,4 @@ class KernelProfile(msgspec.Struct, frozen=True, kw_only=True):
     asid_bits_fixed: bool = False
     l1ip_writable: bool = False
     ras_writable: bool = False
+    answers_workaround_2: bool = False

@@ -107,6 +107,13 @@ ROWS: tuple[Row, ...] = (
         source="linux 85bd0ba1ff98; Debian changelog.old (4.16.7); present in a 4.14 tree with WORKAROUND_3 and in a merge of 4.9.185",
     ),
     Row(
+        what="ARCH_FEATURES answers WORKAROUND_2",
+        since=(4, 18),
+        stable={(4, 17): (1, NEVER), (4, 14): (15, 275), (4, 9): (80, 185)},
+        sets={"answers_workaround_2": True},
+        source="linux 5d81f7dc9bca (4.18-rc); 4.17.0 came before it, later 4.17 not proven; there in the trees of 4.14 and 4.9 read",
+    ),
+    Row(
         what="registers WORKAROUND_1 and _2; unknown ids answer ENOENT",
         since=(5, 3),
         sets={"unknown_id": Errno.ENOENT},
