@@ -1,8 +1,10 @@
-"""A value that may not be known: all that it can be, and what would decide."""
+"""A value that may not be known: all that it can be, what each possibility rests on, and what would decide."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from itertools import combinations
 from typing import Generic, TypeVar
 
 import msgspec
@@ -44,3 +46,88 @@ class Candidates(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 def certain(value: T) -> Candidates[T]:
     """A value that is known."""
     return Candidates(options=(Candidate(value=value),))
+
+
+# --- facts that are missing -----------------------------------------------------------------------------------------------------------
+
+
+class FactKind(StrEnum):
+    """Kinds of facts that may be missing."""
+
+    KERNEL = "kernel"
+    """What the kernel of a name does."""
+    VMM = "vmm"
+    """What the VMM of a name does."""
+    LEVELS = "levels"
+    """The workaround levels of a machine."""
+    REGISTERS = "registers"
+    """What a machine's registers read."""
+    EQUIPMENT = "equipment"
+    """What a host or a guest has beside registers."""
+    BIRTH = "birth"
+    """How a guest was born."""
+    REBOOT = "reboot"
+    """Whether a guest has looked again since."""
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact that is missing. Equal ones turn out the same wherever they stand.
+
+    `of` says whose it is: the name of a kernel or a VMM, a `Role`, or the kind of a machine that has twins. `words` say what to find out.
+    """
+
+    kind: FactKind
+    of: str
+    words: str
+
+
+class Role(StrEnum):
+    """Whose facts a judgment rests on, where they belong to one machine (or guest) alone."""
+
+    GUEST = "guest"
+    BIRTHPLACE = "birthplace"
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+Choices = tuple[tuple[Fact, Hashable], ...]
+"""What must turn out how, for a possibility to be the one."""
+
+
+def agree(one: Choices, other: Choices) -> bool:
+    """Whether two possibilities can be so at the same time. O(choices of both), which are few."""
+    return not one or not other or all(option == theirs for fact, option in one for same, theirs in other if fact == same)
+
+
+def common(every: Iterable[Choices]) -> Choices:
+    """The choices that all of several possibilities share."""
+    first, *others = every
+    return tuple(choice for choice in first if all(choice in other for other in others))
+
+
+Ways = Sequence[tuple[Choices, Hashable]]
+"""Every way in which things may be, with the answer that it gives."""
+
+
+def deciding(ways: Ways) -> tuple[tuple[Fact, ...], ...]:
+    """All smallest sets of facts that leave one answer, whatever each of them turns out to be; none if the answer is one already.
+
+    Where even all facts together leave several answers, they are the only set. Facts come in the order in which the ways name them.
+    Complexity: 2^facts x ways; a move has at most a handful of facts.
+    """
+    if len({answer for _, answer in ways}) == 1:
+        return ()
+    chosen = [dict(choices) for choices, _ in ways]
+    facts = [fact for fact in dict.fromkeys(fact for choices in chosen for fact in choices) if len({way.get(fact) for way in chosen}) > 1]
+    for size in range(1, len(facts) + 1):
+        found = tuple(group for group in combinations(facts, size) if _decides(group, chosen, ways))
+        if found:
+            return found
+    return (tuple(facts),) if facts else ()
+
+
+def _decides(facts: tuple[Fact, ...], chosen: Sequence[Mapping[Fact, Hashable]], ways: Ways) -> bool:
+    seen: dict[tuple[Hashable, ...], Hashable] = {}
+    return all(
+        seen.setdefault(tuple(way.get(fact) for fact in facts), answer) == answer for way, (_, answer) in zip(chosen, ways, strict=True)
+    )

@@ -6,7 +6,7 @@ that remain. The two halves of a platform decide different registers and are sea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, combinations, product
 from typing import NamedTuple
@@ -101,10 +101,16 @@ def host_levels(*, facts: LevelFacts, read_on: KernelProfile, profile: KernelPro
     believed in this order: workarounds, texts, CPU; the answer is then never narrower than what is left.
     Complexity: at most some 10 CPU kinds x 120 platforms; results are remembered.
     """
+    return _candidates(facts, _possible(facts, read_on, profile))
+
+
+@lru_cache(maxsize=64)
+def _possible(facts: LevelFacts, read_on: KernelProfile, profile: KernelProfile) -> tuple[_Outcome, ...]:
+    """Every way in which the host can be, by the strongest reading of the facts that leaves one."""
     for given, cpus, switches in _readings(facts, read_on, profile):
         outcomes = tuple(_outcomes(given, cpus, switches, read_on, profile))
         if outcomes:
-            return _candidates(facts, outcomes)
+            return outcomes
     msg = "a platform without evidence always has an outcome"
     raise AssertionError(msg)
 
@@ -258,7 +264,7 @@ def _candidates(facts: LevelFacts, outcomes: tuple[_Outcome, ...]) -> Candidates
         return Candidates(options=tuple(Candidate(value=value) for value in options))
     return Candidates(
         options=tuple(Candidate(value=value, assuming=_assuming(facts, (o for o in outcomes if o.after == value))) for value in options),
-        decided_by=_decided_by(facts, outcomes),
+        decided_by=_decided_by(facts, outcomes, lambda outcome: outcome.after),
     )
 
 
@@ -280,19 +286,29 @@ _DECIDING: tuple[tuple[str, Callable[[LevelFacts], bool], Callable[[_Outcome], o
 """Facts that can decide, cheapest first: the name, whether it is not known yet, and what it would be in an outcome."""
 
 
-def _decided_by(facts: LevelFacts, outcomes: tuple[_Outcome, ...]) -> str:
-    """The cheapest facts that would leave one value, whatever they turn out to be."""
+def decided_by(facts: LevelFacts, read_on: KernelProfile, profile: KernelProfile, answers: Mapping[Levels, Hashable]) -> str:
+    """The cheapest facts that decide between answers which depend on the levels; empty where all levels lead to one.
+
+    Levels that lead to the same answer need not be told apart, so that this may ask for less than `host_levels` would.
+    """
+    outcomes = tuple(outcome for outcome in _possible(facts, read_on, profile) if outcome.after in answers)
+    return _decided_by(facts, outcomes, lambda outcome: answers[outcome.after]) if len(set(answers.values())) > 1 else ""
+
+
+def _decided_by(facts: LevelFacts, outcomes: tuple[_Outcome, ...], answer: Callable[[_Outcome], Hashable]) -> str:
+    """The cheapest facts that would leave one answer, whatever they turn out to be."""
     open_facts = {name: key for name, is_open, key in _DECIDING if is_open(facts)}
     # The eBPF text hides what is behind it, but shows only where an administrator let users load programs.
     outcomes = tuple(o for o in outcomes if o.texts[0] != EBPF) or outcomes
+    answers = [answer(outcome) for outcome in outcomes]
     if len(outcomes) > MOST_COMPARED:
         return BY_PROBE
     for names in chain.from_iterable(combinations(open_facts, size) for size in (1, 2, 3)):
-        if _decides(outcomes, tuple(tuple(open_facts[name](o) for name in names) for o in outcomes)):
+        if _decides(answers, tuple(tuple(open_facts[name](o) for name in names) for o in outcomes)):
             return " and ".join(names)
-    return BY_PROBE if _decides(outcomes, tuple(o.before for o in outcomes)) else BY_TARGET_PROBE
+    return BY_PROBE if _decides(answers, tuple(o.before for o in outcomes)) else BY_TARGET_PROBE
 
 
-def _decides(outcomes: tuple[_Outcome, ...], keys: tuple[object, ...]) -> bool:
-    seen: dict[object, Levels] = {}
-    return all(seen.setdefault(key, outcome.after) == outcome.after for key, outcome in zip(keys, outcomes, strict=True))
+def _decides(answers: Iterable[Hashable], keys: tuple[object, ...]) -> bool:
+    seen: dict[object, Hashable] = {}
+    return all(seen.setdefault(key, answer) == answer for key, answer in zip(keys, answers, strict=True))

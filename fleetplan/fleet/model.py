@@ -141,6 +141,16 @@ class Birth(msgspec.Struct, frozen=True, kw_only=True):
     registers: RegisterList | None = None
 
 
+class Reboot(msgspec.Struct, frozen=True, kw_only=True):
+    """A guest's last warm reboot since its birth, at which it looked again: on the host that it is on, or on another kernel.
+
+    `ever` False: it has not rebooted. `kernel` None: on the host that it is on.
+    """
+
+    ever: bool = True
+    kernel: str | None = None
+
+
 class Disks(StrEnum):
     """Where a guest's disks are when it moves."""
 
@@ -170,7 +180,8 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     """One VM.
 
     `migratable` is False for `migrate: never`. `restartable` says whether policy allows a cold boot (`restart: ok`; default no).
-    `born` None: assumed to have cold booted on the host it is on. `psci_max` is the newest PSCI version that the guest bears.
+    `born` None: assumed to have cold booted on the host it is on. `rebooted` None: not known whether it has looked again since (if it
+    hopped: where it is now, or not at all). `psci_max` is the newest PSCI version that the guest bears.
     `vmm` is the VMM of the guest's own running process where it is older than the one installed on its host. `allow` and `deny`
     are host name patterns (fnmatch); an empty `allow` allows every host.
     """
@@ -183,6 +194,7 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     migratable: bool = True
     restartable: bool = False
     born: Birth | None = None
+    rebooted: Reboot | None = None
     psci_max: str | None = None
     vmm: str | None = None
     machine: str | None = None

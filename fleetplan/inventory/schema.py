@@ -112,6 +112,9 @@ GUEST: Kind = {
     "migrate": Key(read=v.word({"always": True, "never": False}), help="always or never (default: always)"),
     "restart": Key(read=v.word({"ok": True, "never": False}), help="ok or never (default: never)"),
     "born": Key(read=lambda node, place: section(BORN, node, place), help="its last cold boot"),
+    "rebooted": Key(
+        read=v.reboot, help="its last warm reboot since: never, here, or the kernel of the host that it was on (default: never, or here)"
+    ),
     "psci_max": Key(read=v.psci, help="newest PSCI version that the guest bears"),
     "vmm": Key(read=v.vmm, help="VMM of its own process, where older than its host's"),
     "machine": Key(read=v.text, help="machine type, such as virt-10.0"),

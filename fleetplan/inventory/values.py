@@ -21,6 +21,7 @@ from fleetplan.findings import inventory_rules as rules
 from fleetplan.findings.finding import Rule
 from fleetplan.firmware.kernels import KernelNameError
 from fleetplan.firmware.kernels import parse as parse_kernel
+from fleetplan.fleet.model import Reboot
 from fleetplan.fleet.policy import Share
 from fleetplan.inventory.events import MapNode, Mark, Node, SeqNode, described, is_null, is_plain
 from fleetplan.migration.vmm import VmmNameError
@@ -287,6 +288,17 @@ def psci(node: Node, place: Place) -> Any:
     if value is BAD or re.fullmatch(r"0\.[12]|1\.[0-3]", value):
         return value
     return place.refuse(rules.BAD_PSCI, node, found=value[:60])
+
+
+def reboot(node: Node, place: Place) -> Any:
+    """When a guest last rebooted warm: `never`, `here`, or a kernel release."""
+    if isinstance(node, ScalarEvent) and node.value in REBOOTS:
+        return REBOOTS[node.value]
+    found = kernel(node, place)
+    return found if found is BAD else Reboot(kernel=found)
+
+
+REBOOTS = {"never": Reboot(ever=False), "here": Reboot()}
 
 
 def day(node: Node, place: Place) -> Any:

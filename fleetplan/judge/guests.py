@@ -85,7 +85,7 @@ def psci_max(case: Case) -> Iterator[Violation]:
     for guest, step, pin, kind in _boots(case):
         most = case.guests[guest].psci_max
         booted = case.classes.cold_boot(kind, case.host_class(step.host or HostName(""), step.start_s), pin)
-        if most is not None and booted is not None and case.classes.guest_class(booted).psci > psci_value(most):
+        if most is not None and booted is not None and case.classes.newest_psci(booted) > psci_value(most):
             yield broken(InvariantId.PSCI_MAX, f"guest {guest}", step, psci_max=most)
 
 

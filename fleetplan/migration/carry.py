@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
+from fleetplan.firmware.candidates import Choices, Role, common
 from fleetplan.firmware.guest_view import GuestView, view
 from fleetplan.firmware.vcpu import PFR1, Feature, Kvm, OtherRegister, VirtualMachine
 from fleetplan.fleet.model import Equipment
@@ -41,6 +44,46 @@ class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     psci_max: int | None = None
     waived: frozenset[str] = frozenset()
     assumed_birth: bool = False
+
+
+class Possible(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a guest may be, and what must be so for it."""
+
+    state: GuestState
+    given: Choices = ()
+
+
+Guests = tuple[Possible, ...]
+"""All that guests of one class may be, at least one; they differ in what was not known at birth, boot or hop."""
+
+
+def certainly(state: GuestState) -> Guests:
+    """A guest of which all is known."""
+    return (Possible(state=state),)
+
+
+def arrived(choices: Choices, left: Role | None = None) -> Choices:
+    """What a guest rests on once it has moved: the destination is now what it is on.
+
+    The host that it left is of no more account, unless the guest last looked there: then it is its birthplace (`left`).
+    """
+    found = []
+    for fact, option in choices:
+        if fact.of == Role.DESTINATION.value:
+            found.append((replace(fact, of=Role.SOURCE.value), option))
+        elif fact.of == Role.SOURCE.value and left is not None:
+            found.append((replace(fact, of=left.value), option))
+        elif fact.of not in {Role.SOURCE.value, left}:
+            found.append((fact, option))
+    return tuple(found)
+
+
+def distinct(found: Iterable[Possible]) -> Guests:
+    """Each state once; one that may come about in several ways rests on what these have in common."""
+    by_state: dict[GuestState, list[Choices]] = {}
+    for possible in found:
+        by_state.setdefault(possible.state, []).append(possible.given)
+    return tuple(Possible(state=state, given=common(given)) for state, given in by_state.items())
 
 
 class StartRefusedError(Exception):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 import msgspec
 from msgspec.structs import replace
 
-from fleetplan.firmware.registers import BY_NAME, PSCI_VERSION, psci_value
-from fleetplan.firmware.vcpu import Feature, Kvm
+from fleetplan.firmware.candidates import MOST_CANDIDATES
+from fleetplan.firmware.registers import psci_value
 from fleetplan.fleet.model import Fleet, Guest, Host, HostFacts, Release
-from fleetplan.migration.carry import Carried, GuestState, StartRefusedError, born, firmware_of, rebooted, start
+from fleetplan.migration.births import Births
+from fleetplan.migration.carry import Carried, Guests, GuestState, Possible, distinct
 from fleetplan.migration.offers import HostOffer, features_of, offer, offer_after, suited
 from fleetplan.migration.reasons import Judgment, ReasonKind, Verdict
 from fleetplan.migration.verdict import Judge, Ruling
@@ -48,10 +50,11 @@ class ClassTable:
         self._fleet = fleet
         self._offers: list[HostOffer] = []
         self._by_nature: dict[Hashable, HostClassId] = {}
-        self._states: list[GuestState] = []
-        self._state_ids: dict[Hashable, GuestClassId] = {}
+        self._guests: list[Guests] = []
+        self._guest_ids: dict[Guests, GuestClassId] = {}
         self._carried: dict[Hashable, Carried] = {}
         self._judge = Judge()
+        self._births = Births(self._judge, fleet.releases)
         self._judgments: dict[tuple[GuestClassId, HostClassId, HostClassId], Judgment] = {}
         self._hops: dict[tuple[GuestClassId, HostClassId, HostClassId], Hop] = {}
         self._boots: dict[tuple[GuestClassId, HostClassId, str | None], GuestClassId | None] = {}
@@ -94,7 +97,7 @@ class ClassTable:
         found = []
         for guest in self._fleet.guests:
             waived = self._waived(guest) if self._fleet.waivers else frozenset()
-            key = (place[guest.on], guest.born, guest.psci_max, guest.vmm, guest.machine, guest.equipment, waived)
+            key = (place[guest.on], guest.born, guest.rebooted, guest.psci_max, guest.vmm, guest.machine, guest.equipment, waived)
             if key not in known:
                 known[key] = self._intern(self._initial(guest, place[guest.on], waived))
             found.append(known[key])
@@ -108,72 +111,33 @@ class ClassTable:
             if waiver.register is not None and any(fnmatchcase(guest.name, pattern) for pattern in waiver.scope)
         )
 
-    def _initial(self, guest: Guest, host: HostClassId, waived: frozenset[str]) -> GuestState:
-        """The guest as it is now: as it was born, carried to where it is if it was born elsewhere."""
-        birth, equipment = guest.born, guest.equipment
-        features = features_of(equipment, self._offers[host])
-        here = suited(self._offers[host], features, equipment.bound_to)
-        place = here if birth is None else self._birthplace(here, birth.kernel, birth.vmm, features, equipment.bound_to)
-        pin = psci_value(birth.psci) if birth is not None and birth.psci is not None else None
-        state = self._born(place, pin)
-        if birth is not None and birth.registers is not None:
-            state = _dumped(state, dict(birth.registers))
-        if place is not here:
-            state = self._brought(state, place, here)
-        return replace(
-            state,
-            machine=guest.machine,
-            equipment=equipment,
-            process=guest.vmm,
-            psci_max=psci_value(guest.psci_max) if guest.psci_max is not None else None,
-            waived=waived,
-            assumed_birth=birth is None,
-        )
+    def _initial(self, guest: Guest, host: HostClassId, waived: frozenset[str]) -> Iterator[Possible]:
+        """All that the guest may be now: as it was born, carried to where it is if it was born elsewhere."""
+        equipment = guest.equipment
+        here = suited(self._offers[host], features_of(equipment, self._offers[host]), equipment.bound_to)
+        own = {
+            "machine": guest.machine,
+            "equipment": equipment,
+            "process": guest.vmm,
+            "psci_max": psci_value(guest.psci_max) if guest.psci_max is not None else None,
+            "waived": waived,
+            "assumed_birth": guest.born is None,
+        }
+        for possible in self._births.possible(guest.born, guest.rebooted, here, equipment.bound_to):
+            yield replace(possible, state=replace(possible.state, **own))
 
-    def _birthplace(
-        self, here: HostOffer, kernel: str | None, vmm: str | None, features: frozenset[Feature], bound_to: int | None
-    ) -> HostOffer:
-        """A host of the same kind on the release of the guest's birth."""
-        release = Release(kernel or here.release.kernel, vmm or here.release.vmm)
-        if release == here.release:
-            return here
-        number = self._add(offer_after(release, here.stated, here.release, self._fleet.releases))
-        return suited(self._offers[number], features, bound_to)
+    def _intern(self, found: Iterable[Possible]) -> GuestClassId:
+        """The class of guests that may be any of these; equal carried registers become one object, so that equal states are equal."""
+        guests = distinct(replace(possible, state=self._with_own_carried(possible.state)) for possible in found)
+        guests = guests[: MOST_CANDIDATES + 1]
+        if guests not in self._guest_ids:
+            self._guest_ids[guests] = len(self._guests)
+            self._guests.append(guests)
+        return self._guest_ids[guests]
 
-    def _born(self, place: HostOffer, pin: int | None) -> GuestState:
-        """A cold boot there; where a pin is refused by what the host offers, the guest must have booted without it."""
-        kvm = place.kvms[0]
-        carried = self._carry((id(kvm),), kvm)
-        try:
-            return born(kvm, place.features, carried, pin)
-        except StartRefusedError:
-            return born(kvm, place.features, carried, None)
-
-    def _carry(self, key: Hashable, kvm: Kvm) -> Carried:
-        if key not in self._carried:
-            self._carried[key] = Carried(kvm.others)
-        return self._carried[key]
-
-    def _brought(self, state: GuestState, place: HostOffer, here: HostOffer) -> GuestState:
-        """A guest that came from its birthplace to where it is: that went well, whatever this model thinks of it."""
-        judgment = self._judge.judgment(state, place, here)
-        if judgment.after is not None:
-            return judgment.after
-        kvm = here.kvms[0]
-        machine = start(kvm, state.features, None)
-        machine.set(0, PSCI_VERSION.id, state.psci)
-        psci, bitmaps = firmware_of(machine, kvm)
-        return replace(state, psci=psci, bitmaps=bitmaps)
-
-    def _intern(self, state: GuestState) -> GuestClassId:
-        """The class of a state; equal carried registers become one object, so that equal states are equal."""
-        registers = tuple(state.carried.registers.values())
-        carried = self._carried.setdefault(registers, state.carried)
-        state = replace(state, carried=carried)
-        if state not in self._state_ids:
-            self._state_ids[state] = len(self._states)
-            self._states.append(state)
-        return self._state_ids[state]
+    def _with_own_carried(self, state: GuestState) -> GuestState:
+        carried = self._carried.setdefault(tuple(state.carried.registers.values()), state.carried)
+        return state if carried is state.carried else replace(state, carried=carried)
 
     # --- asking -------------------------------------------------------------------------------------------------------------------
 
@@ -182,8 +146,16 @@ class ClassTable:
         return self._offers[host]
 
     def guest_class(self, guest: GuestClassId) -> GuestState:
-        """What guests of a class are."""
-        return self._states[guest]
+        """What guests of a class are; where that is not known, the first thing that they may be (see `possible`)."""
+        return self._guests[guest][0].state
+
+    def possible(self, guest: GuestClassId) -> Guests:
+        """All that guests of a class may be. They have one configuration: pin, machine type, equipment, waivers."""
+        return self._guests[guest]
+
+    def newest_psci(self, guest: GuestClassId) -> int:
+        """The newest PSCI version that guests of a class may have."""
+        return max(possible.state.psci for possible in self._guests[guest])
 
     def states_now(self) -> Iterator[tuple[GuestClassId, HostClassId]]:
         """Every pair of guest class and host class that the fleet has now, once each."""
@@ -207,11 +179,12 @@ class ClassTable:
         """The verdict on a move and its stage: what `judgment` says, without its reasons, some hundred times faster."""
         return self._judge.ruling(*self._move(guest, source, destination))
 
-    def _move(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> tuple[GuestState, HostOffer, HostOffer]:
+    def _move(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> tuple[Guests, HostOffer, HostOffer]:
         """A guest and its two hosts, as they are for a guest with its vCPU features."""
-        state = self._states[guest]
+        guests = self._guests[guest]
+        state = guests[0].state
         here, there = self._suited(source, state), self._suited(destination, state)
-        return state, (here if state.process is None else _with_process(here, state.process)), there
+        return guests, (here if state.process is None else _with_process(here, state.process)), there
 
     def _suited(self, host: HostClassId, state: GuestState) -> HostOffer:
         offered, bound_to = self._offers[host], state.equipment.bound_to
@@ -227,8 +200,8 @@ class ClassTable:
 
     def _hop(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> Hop:
         judgment = self.judgment(guest, source, destination)
-        after = guest if judgment.after is None else self._intern(judgment.after)
-        allowed = self._allows(judgment, self._states[guest]) and judgment.after is not None
+        after = self._intern(judgment.arrivals) if judgment.arrivals else guest
+        allowed = bool(judgment.arrivals) and self._allows(judgment, self._guests[guest][0].state)
         return Hop(verdict=judgment.verdict, allowed=allowed, after=after)
 
     def _allows(self, judgment: Judgment, state: GuestState) -> bool:
@@ -257,23 +230,24 @@ class ClassTable:
         return self._boots[key]
 
     def _cold_boot(self, guest: GuestClassId, host: HostClassId, psci: str | None) -> GuestClassId | None:
-        state, place = self._states[guest], self._suited(host, self._states[guest])
+        state = self._guests[guest][0].state
+        place = self._suited(host, state)
         pin = psci_value(psci) if psci is not None else state.pin
         if pin is not None and not all(vmm.knows_pin for vmm in place.vmms):
             return None
         if state.machine is not None and any(knows_machine(vmm, state.machine) is False for vmm in place.vmms):
             return None
-        kvm = place.kvms[0]
-        try:
-            fresh = born(kvm, state.features, self._carry((id(kvm),), kvm), pin)
-        except StartRefusedError:
+        found = list(self._births.cold(place, pin))
+        if len(found) < len(place.kvms):
+            # A pin that any of the kernels which may be there refuses is not to be relied on.
             return None
         kept = {name: getattr(state, name) for name in ("machine", "equipment", "psci_max", "waived")}
-        return self._intern(replace(fresh, **kept))
+        return self._intern(replace(possible, state=replace(possible.state, **kept)) for possible in found)
 
     def warm_reboot(self, guest: GuestClassId, host: HostClassId) -> GuestClassId:
         """The class after a warm reboot on a host."""
-        return self._intern(rebooted(self._states[guest], self._suited(host, self._states[guest]).kvms[0]))
+        guests = self._guests[guest]
+        return self._intern(self._births.looked(guests, self._suited(host, guests[0].state)))
 
 
 class _Facts:
@@ -298,19 +272,13 @@ def _nature(offered: HostOffer) -> Hashable:
     return (offered.release, offered.kvms, offered.vmms, offered.identity, offered.features, offered.stated.platform)
 
 
+@lru_cache(maxsize=1024)
 def _with_process(source: HostOffer, process: str | None) -> HostOffer:
     """The source as the guest's own process sees it, where that is another VMM than the host's."""
     if process is None:
         return source
     vmms: tuple[VmmProfile, ...] = tuple(vmm_profiles(parse_vmm(process)))
     return source if vmms == source.vmms else replace(source, vmms=vmms)
-
-
-def _dumped(state: GuestState, dump: dict[int, int]) -> GuestState:
-    """A guest whose registers at birth are known: they take the place of what was derived."""
-    bitmaps = tuple((name, dump.get(BY_NAME[name].id, value)) for name, value in state.bitmaps)
-    registers = tuple(replace(register, value=dump.get(register.id, register.value)) for register in state.carried.registers.values())
-    return replace(state, psci=dump.get(PSCI_VERSION.id, state.psci), bitmaps=bitmaps, carried=Carried(registers))
 
 
 __all__ = ["ClassTable", "GuestClassId", "Hop", "HostClassId", "HostOffer", "Judgment"]

@@ -11,6 +11,7 @@ from enum import Enum
 
 import msgspec
 
+from fleetplan.firmware.candidates import Role
 from fleetplan.fleet.model import Disks, Equipment, Platform
 
 
@@ -26,12 +27,13 @@ class Effect(Enum):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row found: `needs` and `offers` in words, or the fact that would decide."""
+    """What a row found: `needs` and `offers` in words, or the fact that would decide, and whose it is."""
 
     effect: Effect
     needs: str = ""
     offers: str = ""
     decided_by: str = ""
+    whose: Role = Role.DESTINATION
 
 
 Check = Callable[[Equipment, Platform, Platform], Finding | None]
@@ -58,7 +60,7 @@ def _ipa(guest: Equipment, _: Platform, there: Platform) -> Finding | None:
     if most >= (needed or LEAST_IPA_BITS):
         return None
     if needed is None:
-        return Finding(effect=Effect.UNDECIDED, decided_by="`ipa_bits` of the guest")
+        return Finding(effect=Effect.UNDECIDED, decided_by="`ipa_bits` of the guest", whose=Role.GUEST)
     return Finding(effect=Effect.REFUSED, needs=f"{needed} bits", offers=f"{most} bits")
 
 
@@ -104,7 +106,9 @@ def _protected(guest: Equipment, _: Platform, __: Platform) -> Finding | None:
 def _nested(guest: Equipment, _: Platform, __: Platform) -> Finding | None:
     if "nested" not in (guest.features or ()):
         return None
-    return Finding(effect=Effect.UNDECIDED, decided_by="a trial with a guest that runs guests (EL2 state is not modelled)")
+    return Finding(
+        effect=Effect.UNDECIDED, decided_by="a trial with a guest that runs guests (EL2 state is not modelled)", whose=Role.GUEST
+    )
 
 
 NOT_MOVED = frozenset({"mte", "protected"})

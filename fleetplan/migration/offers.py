@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
-from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates, certain
+from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates, Choices, Fact, FactKind, Role, agree, certain, common
 from fleetplan.firmware.cpus import by_name
 from fleetplan.firmware.families import SHOW_FEATURES, Seen, listed, others
 from fleetplan.firmware.kernels import KernelProfile, KernelRelease, profiles
 from fleetplan.firmware.kernels import parse as parse_kernel
-from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, host_levels, mixed
+from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, decided_by, host_levels, mixed
 from fleetplan.firmware.vcpu import PFR1, SSBS, Feature, Kvm, Levels, OtherRegister
 from fleetplan.fleet.model import Equipment, HostFacts, Release, ReleaseFacts
-from fleetplan.migration.vmm import VmmProfile
+from fleetplan.migration.carry import Guests, GuestState
+from fleetplan.migration.vmm import BY_PACKAGE, VmmProfile
 from fleetplan.migration.vmm import parse as parse_vmm
 from fleetplan.migration.vmm import profiles as vmm_profiles
 from fleetplan.migration.vmm import stated as stated_vmm
@@ -27,19 +29,23 @@ PLAIN: frozenset[Feature] = frozenset({"psci_0_2"})
 WITH_PMU: frozenset[Feature] = frozenset({"psci_0_2", "pmu_v3"})
 POINTER_AUTHENTICATION: frozenset[Feature] = frozenset({"ptrauth_address", "ptrauth_generic"})
 
-BY_MIDR = "MIDR_EL1"
+Read = tuple[LevelFacts, KernelProfile]
+"""What is known of a machine's levels, and the kernel on which it was read."""
 
 
 class HostOffer(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """What hosts of one class offer.
 
-    `kvms` and `vmms` are all that may be there, at least one each; with one each, everything is known. `identity` is equal for hosts
+    `kvms` and `vmms` are all that may be there, at least one each; with one each, everything is known. `choices[i]` are what must be so
+    for `kvms[i]`, and `read[i]` is what its levels follow from. `identity` is equal for hosts
     whose CPUs are the same as far as is known: MIDR and REVIDR, or the CPU's name; empty where nothing is known. `undecided` names the
     facts that would leave one candidate. `stated` are the facts that the inventory gives, for showing.
     """
 
     release: Release
     kvms: tuple[Kvm, ...]
+    choices: tuple[Choices, ...]
+    read: tuple[Read, ...]
     vmms: tuple[VmmProfile, ...]
     identity: str
     undecided: tuple[str, ...]
@@ -65,14 +71,60 @@ def offer(release: Release, facts: HostFacts) -> HostOffer:
     known = profiles(kernel)
     features = _features(vmms, facts)
     given = _level_facts(facts)
-    found: list[Kvm] = []
-    undecided = [known.decided_by]
-    for profile in known:
+    found: list[tuple[Kvm, Choices, Read]] = []
+    kernels = _kernels(release, known, facts.registers)
+    undecided = [known.decided_by] if len(kernels) > 1 else []
+    for profile, chosen in kernels:
         levels = _levels(facts, given, profile, profile)
         undecided.append(levels.decided_by)
         registers = _others(profile, facts, features, facts.registers, None)
-        found += [Kvm(profile=profile, levels=level, others=registers, probed=facts.registers is not None) for level in levels]
+        found += [
+            (
+                Kvm(profile=profile, levels=level, others=registers, probed=facts.registers is not None),
+                (*chosen, *rests_on),
+                (given, profile),
+            )
+            for level, rests_on in _chosen_levels(levels, release, facts)
+        ]
     return _offer(release, facts, found, vmms, [*undecided, vmms.decided_by], features)
+
+
+def _kernels(
+    release: Release, known: Candidates[KernelProfile], probe: tuple[tuple[int, int], ...] | None
+) -> list[tuple[KernelProfile, Choices]]:
+    """All that a kernel may be, as far as a probe on it agrees; equal names are the same build, wherever they run."""
+    options = [(profile, number) for number, profile in enumerate(known) if probe is None or _agrees(profile, probe)]
+    options = options or [(profile, number) for number, profile in enumerate(known)]
+    fact = Fact(kind=FactKind.KERNEL, of=release.kernel, words=f"{known.decided_by} ({release.kernel})")
+    several = len(list(known)) > 1
+    return [(profile, ((fact, number),) if several else ()) for profile, number in options]
+
+
+def _agrees(profile: KernelProfile, probe: tuple[tuple[int, int], ...]) -> bool:
+    """Whether a fresh vCPU of a kernel lists these firmware registers, and has this PSCI version."""
+    seen = {register: value for register, value in probe if fw.is_firmware(register)}
+    names = tuple(fw.BY_ID[register].name for register in seen if register in fw.BY_ID)
+    return set(names) == set(profile.registers) and seen.get(fw.PSCI_VERSION.id, profile.psci_default) == profile.psci_default
+
+
+def _chosen_levels(levels: Candidates[Levels], release: Release, facts: HostFacts) -> Iterator[tuple[Levels, Choices]]:
+    """Each level that a machine may have, and what it rests on: SSBS is the CPU's, the rest is the machine's own, or all its twins'."""
+    own = Fact(kind=FactKind.LEVELS, of=_twins(release, facts), words=levels.decided_by)
+    silicon = Fact(kind=FactKind.LEVELS, of=identity(facts), words=f"whether {identity(facts)} has SSBS")
+    several, either = levels.known is None, len({level.ssbs for level in levels}) > 1
+    for level in levels:
+        rests_on: Choices = ((silicon, level.ssbs),) if either and silicon.of else ()
+        yield level, (*rests_on, (own, level)) if several else ()
+
+
+def _twins(release: Release, facts: HostFacts) -> str:
+    """The kind of a machine whose levels are equal on every machine of that kind; empty where what is stated does not say.
+
+    Levels follow from the CPU, the platform firmware, the kernel and its command line.
+    """
+    if None in {facts.midr, facts.revidr, facts.cmdline, facts.firmware}:
+        return ""
+    return f"{identity(facts)}, {facts.firmware}, {release.kernel}, {facts.cmdline}"
 
 
 def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Sequence[ReleaseFacts]) -> HostOffer:
@@ -89,15 +141,18 @@ def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Se
     vmms = _vmms(release, kept)
     features = _features(vmms, facts)
     given = _level_facts(facts)
-    found: list[Kvm] = []
+    found: list[tuple[Kvm, Choices, Read]] = []
     undecided = [new.decided_by]
-    for before in old:
+    for before, ran in _kernels(read_on, old, facts.registers):
         seen = Seen(kernel=before, registers=facts.registers) if facts.registers is not None else None
-        for profile in new:
+        for profile, chosen in _kernels(release, new, None):
             levels = _levels(facts, given, before, profile)
             undecided.append(levels.decided_by)
             registers = _others(profile, facts, features, None, seen)
-            found += [Kvm(profile=profile, levels=level, others=registers) for level in levels]
+            found += [
+                (Kvm(profile=profile, levels=level, others=registers), (*ran, *chosen, *rests_on), (given, before))
+                for level, rests_on in _chosen_levels(levels, release, facts)
+            ]
     return _offer(release, kept, found, vmms, [*undecided, vmms.decided_by], features)
 
 
@@ -200,17 +255,21 @@ def _appears(register: int, kept: Mapping[int, OtherRegister], kvm: Kvm, before:
 def _offer(
     release: Release,
     facts: HostFacts,
-    found: Iterable[Kvm],
+    found: list[tuple[Kvm, Choices, Read]],
     vmms: Candidates[VmmProfile],
     undecided: Iterable[str],
     features: frozenset[Feature],
 ) -> HostOffer:
-    unique: dict[tuple[object, ...], Kvm] = {}
-    for kvm in found:
-        unique.setdefault((kvm.profile, kvm.levels), kvm)
+    unique: dict[tuple[object, ...], list[tuple[Kvm, Choices, Read]]] = {}
+    for way in found:
+        unique.setdefault((way[0].profile, way[0].levels, id(way[0].others)), []).append(way)
+    # One more than are judged, so that it is seen that there are more.
+    kept = tuple(islice(unique.values(), MOST_CANDIDATES + 1))
     return HostOffer(
         release=release,
-        kvms=tuple(islice(unique.values(), MOST_CANDIDATES)),
+        kvms=tuple(ways[0][0] for ways in kept),
+        choices=tuple(common(choices for _, choices, _ in ways) for ways in kept),
+        read=tuple(ways[0][2] for ways in kept),
         vmms=tuple(vmms),
         identity=identity(facts),
         undecided=tuple(dict.fromkeys(reason for reason in undecided if reason)),
@@ -310,23 +369,65 @@ def kernel_of(offered: HostOffer) -> KernelRelease:
     return parse_kernel(offered.release.kernel)
 
 
-def combinations(source: HostOffer, destination: HostOffer) -> Iterator[tuple[Kvm, VmmProfile, Kvm, VmmProfile]]:
-    """Every way in which the two may be, up to 64; a host class and itself are the same machine in every way."""
-    same = source is destination
-    pairs = (
-        (a, va, b, vb)
-        for i, a in enumerate(source.kvms)
-        for j, b in enumerate(destination.kvms)
-        if not same or i == j
-        for k, va in enumerate(source.vmms)
-        for m, vb in enumerate(destination.vmms)
-        if not same or k == m
+class Case(NamedTuple):
+    """One way in which a guest and its two hosts may be, and the choices that it rests on."""
+
+    guest: GuestState
+    source: Kvm
+    saver: VmmProfile
+    destination: Kvm
+    loader: VmmProfile
+    choices: Choices
+
+
+class _Option(NamedTuple):
+    """One way in which a host may be."""
+
+    kvm: Kvm
+    vmm: VmmProfile
+    choices: Choices
+
+
+@lru_cache(maxsize=8192)
+def options(offered: HostOffer, role: Role) -> tuple[_Option, ...]:
+    """Every way in which a host may be. What belongs to one machine alone is called the fact of this `role`."""
+    package = Fact(kind=FactKind.VMM, of=offered.release.vmm, words=f"{BY_PACKAGE} ({offered.release.vmm})")
+    return tuple(
+        _Option(kvm, vmm, (*of_role(choices, role), *(((package, number),) if len(offered.vmms) > 1 else ())))
+        for kvm, choices in zip(offered.kvms, offered.choices, strict=True)
+        for number, vmm in enumerate(offered.vmms)
     )
-    return islice(pairs, MOST_CANDIDATES)
 
 
-def too_many(source: HostOffer, destination: HostOffer) -> bool:
-    """Whether there are more ways than are judged."""
-    if source is destination:
-        return len(source.kvms) * len(source.vmms) > MOST_CANDIDATES
-    return len(source.kvms) * len(source.vmms) * len(destination.kvms) * len(destination.vmms) > MOST_CANDIDATES
+def of_role(choices: Choices, role: Role) -> Choices:
+    """The choices of a host, as those of one with this role."""
+    return tuple((fact if fact.of else replace(fact, of=role.value), option) for fact, option in choices)
+
+
+def evidence(offered: HostOffer, answers: Mapping[Levels, Hashable]) -> str:
+    """The cheapest facts of a machine that tell apart what its levels lead to; `answers` is that, by the levels it may have."""
+    found = {decided_by(given, read_on, kvm.profile, answers) for kvm, (given, read_on) in zip(offered.kvms, offered.read, strict=True)}
+    return " and ".join(sorted(found - {""}))
+
+
+def combinations(guests: Guests, source: HostOffer, destination: HostOffer) -> list[Case]:
+    """Every way in which all three may be, up to one more than are judged.
+
+    A kernel and a VMM of one name are the same everywhere; two machines are alike only where what is stated says so (`_twins`).
+    """
+    here, there = options(source, Role.SOURCE), options(destination, Role.DESTINATION)
+    if len(guests) == len(here) == len(there) == 1:
+        (guest,), (a,), (b,) = guests, here, there
+        return [Case(guest.state, a.kvm, a.vmm, b.kvm, b.vmm, (*guest.given, *a.choices, *b.choices))]
+    return list(islice(_combinations(guests, here, there), MOST_CANDIDATES + 1))
+
+
+def _combinations(guests: Guests, here: tuple[_Option, ...], there: tuple[_Option, ...]) -> Iterator[Case]:
+    for guest in guests:
+        for a in here:
+            if not agree(guest.given, a.choices):
+                continue
+            known = (*guest.given, *a.choices)
+            for b in there:
+                if agree(known, b.choices):
+                    yield Case(guest.state, a.kvm, a.vmm, b.kvm, b.vmm, tuple(dict.fromkeys((*known, *b.choices))))

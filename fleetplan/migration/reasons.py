@@ -7,9 +7,10 @@ from enum import StrEnum
 import msgspec
 
 from fleetplan.firmware import registers as fw
+from fleetplan.firmware.candidates import Fact
 from fleetplan.firmware.errno import Errno
 from fleetplan.firmware.families import name
-from fleetplan.migration.carry import GuestState
+from fleetplan.migration.carry import Guests, GuestState
 
 
 class Verdict(StrEnum):
@@ -78,7 +79,9 @@ class Judgment(msgspec.Struct, frozen=True, kw_only=True):
     """What one move comes to.
 
     `stage` says where it was decided. `after` is the guest at the destination, None if it stays; of an UNKNOWN, what it is if the move
-    goes well. `lost` are names of registers (and of equipment) whose loss a waiver would have to accept (of a STRIPS).
+    goes well. `arrivals` are all that it may be there, `after` is the first of them. `lost` are names of registers (and of equipment)
+    whose loss a waiver would have to accept (of a STRIPS). `deciding` are the smallest sets of facts that would decide (of an UNKNOWN);
+    the first one is named in the reasons.
     """
 
     verdict: Verdict
@@ -86,7 +89,9 @@ class Judgment(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Reason, ...] = ()
     messages: tuple[str, ...] = ()
     after: GuestState | None = None
+    arrivals: Guests = ()
     lost: frozenset[str] = frozenset()
+    deciding: tuple[tuple[Fact, ...], ...] = ()
 
 
 def register_name(register: int) -> str:

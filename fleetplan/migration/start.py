@@ -51,7 +51,7 @@ def _machine(machine: str, loader: VmmProfile) -> Iterator[Refusal]:
 def _equipment(row: Row, found: Finding) -> Reason:
     match found.effect:
         case Effect.UNDECIDED:
-            detail = (("name", row.name), ("decided_by", found.decided_by))
+            detail = (("name", row.name), ("decided_by", found.decided_by), ("whose", found.whose.value))
             return Reason(kind=ReasonKind.UNDECIDED, stage=Stage.START, detail=detail)
         case Effect.REFUSED | Effect.HARMED:
             stage = Stage.START if found.effect is Effect.REFUSED else Stage.AFTER

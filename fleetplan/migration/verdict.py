@@ -6,24 +6,28 @@ executable KVM of the destination, in the VMM's write order; then what the guest
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 
 import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
+from fleetplan.firmware.candidates import MOST_CANDIDATES, Choices, Fact, FactKind, Role
 from fleetplan.firmware.encodings import by_name
 from fleetplan.firmware.errno import Errno
 from fleetplan.firmware.guest_view import MITIGATIONS, REGISTER_OF, GuestView, Item, gains, losses
 from fleetplan.firmware.vcpu import Kvm
 from fleetplan.fleet.model import Equipment, Platform
 from fleetplan.migration import messages, start
-from fleetplan.migration.carry import Carried, GuestState
+from fleetplan.migration.carry import Carried, Guests, GuestState, Possible, arrived, certainly
 from fleetplan.migration.interning import Numbers
-from fleetplan.migration.offers import HostOffer, combinations, too_many
+from fleetplan.migration.offers import Case, HostOffer, combinations
 from fleetplan.migration.reasons import RANK, Judgment, Reason, ReasonKind, Stage, Verdict, register_name
 from fleetplan.migration.restore import Firmware, Others, Restored, Saved, Sheet, WrittenOthers
 from fleetplan.migration.stream import EITHER_SIDE, Merged, listed_ids, merge, saved_ids
+from fleetplan.migration.undecided import ALL, Told, asks, deciding_facts
+from fleetplan.migration.undecided import reasons as undecided
 from fleetplan.migration.vmm import Load, VmmProfile
 
 MOST_UNDECIDED = 8
@@ -31,11 +35,7 @@ MOST_UNDECIDED = 8
 
 IMPLEMENTATION = frozenset(by_name(register) for register in ("MIDR_EL1", "REVIDR_EL1", "AIDR_EL1"))
 
-MIXED = Reason(
-    kind=ReasonKind.UNDECIDED,
-    stage=Stage.SET,
-    detail=(("decided_by", "the CPUs that the guest's vCPUs are bound to, on hosts whose CPUs differ,"),),
-)
+BINDING = Fact(kind=FactKind.EQUIPMENT, of=Role.GUEST.value, words="`bound_to` of the guest, on hosts whose CPUs differ,")
 """A vCPU reads MIDR_EL1 and cache registers of the CPU it happens to be on (QEMU issue 1595)."""
 
 Ruling = tuple[Verdict, Stage]
@@ -128,31 +128,42 @@ class Judge:
 
     # --- asking -------------------------------------------------------------------------------------------------------------------
 
-    def ruling(self, guest: GuestState, source: HostOffer, destination: HostOffer) -> Ruling:
+    def ruling(self, guests: Guests, source: HostOffer, destination: HostOffer) -> Ruling:
         """The verdict on a move and its stage, without reasons."""
-        if too_many(source, destination):
+        cases = combinations(guests, source, destination)
+        if len(cases) > MOST_CANDIDATES:
             return Verdict.UNKNOWN, Stage.AFTER
-        return _overall([way.ruling for way in self._ways(guest, source, destination)], source, destination)
+        return _overall([self._way(case, source, destination).ruling for case in cases], source, destination)
 
-    def judgment(self, guest: GuestState, source: HostOffer, destination: HostOffer) -> Judgment:
-        """Judge a move. All that the hosts may be is tried (up to 64 ways); UNKNOWN says what would decide."""
-        ways = list(self._ways(guest, source, destination))
-        if too_many(source, destination):
-            return _unknown(source, destination, (), _first_after(ways))
+    def judgment(self, guests: Guests, source: HostOffer, destination: HostOffer) -> Judgment:
+        """Judge a move. All that the guest and the hosts may be is tried (up to 64 ways); UNKNOWN says what would decide."""
+        cases = combinations(guests, source, destination)
+        ways = [self._way(case, source, destination) for case in cases[:MOST_CANDIDATES]]
+        found = _arrivals(cases, ways)
+        if len(cases) > MOST_CANDIDATES:
+            return _unknown(((ALL,),), (), found)
         verdict, stage = _overall([way.ruling for way in ways], source, destination)
-        worst = max(ways, key=lambda way: RANK[way.ruling[0]])
-        if verdict is worst.ruling[0] and not _mixed(source, destination, verdict):
-            return _explained(worst)
         if _mixed(source, destination, verdict):
-            return Judgment(verdict=verdict, stage=stage, reasons=(MIXED,), after=_first_after(ways))
-        return _unknown(source, destination, _explained(worst).reasons, _first_after(ways))
+            return replace(_unknown(((BINDING,),), (), found), stage=stage)
+        told = _explained(max(ways, key=lambda way: RANK[way.ruling[0]]))
+        if verdict is not Verdict.UNKNOWN:
+            return replace(_united(told, ways), after=_first(found), arrivals=found)
+        deciding = deciding_facts([Told(*parts) for parts in _told(cases, ways)], source, destination)
+        if all(way.ruling[0] is Verdict.UNKNOWN for way in ways):
+            return replace(told, after=_first(found), arrivals=found, deciding=deciding)
+        return replace(_unknown(deciding, told.reasons, found), stage=stage)
+
+    def arrivals(self, guests: Guests, source: HostOffer, destination: HostOffer, *, left: Role) -> Guests:
+        """All that guests may be after a move that went well, which last looked on the host that they left; empty if it cannot have."""
+        cases = combinations(guests, source, destination)
+        return _arrivals(cases, [self._way(case, source, destination) for case in cases], left)
 
     # --- one way in which both hosts may be ---------------------------------------------------------------------------------------
 
-    def _ways(self, guest: GuestState, source: HostOffer, destination: HostOffer) -> Iterator[_Way]:
+    def _way(self, case: Case, source: HostOffer, destination: HostOffer) -> _Way:
         here, there = source.stated.platform, destination.stated.platform
-        for kvm, saver, goal, loader in combinations(source, destination):
-            yield self._way(self._leave(guest, kvm, saver), goal, loader, self._start(guest, saver, loader, here, there))
+        refused_start = self._start(case.guest, case.saver, case.loader, here, there)
+        return self._run(self._leave(case.guest, case.source, case.saver), case.destination, case.loader, refused_start)
 
     def _leave(self, guest: GuestState, here: Kvm, saver: VmmProfile) -> _Leaving:
         key = (self._states(guest), self._kvms(here), self._vmms(saver))
@@ -163,7 +174,7 @@ class Judge:
             self._leaving[key] = _Leaving(guest, here, saver, number, saved, stream, self._lists(brought), brought, tolerated)
         return self._leaving[key]
 
-    def _way(self, leaving: _Leaving, there: Kvm, loader: VmmProfile, refused_start: tuple[start.Refusal, ...]) -> _Way:
+    def _run(self, leaving: _Leaving, there: Kvm, loader: VmmProfile, refused_start: tuple[start.Refusal, ...]) -> _Way:
         guest, others = leaving.guest, self._others.write(leaving.stream, self._others.of_host(there))
         merged = self._merge(leaving, there, loader)
         copied, pfr1 = tuple(place for place in merged.copied if fw.is_firmware(place)), others.pfr1
@@ -218,9 +229,9 @@ def _is_refusal(reason: Reason) -> bool:
     return reason.kind is not ReasonKind.UNDECIDED and reason.stage is Stage.START
 
 
-def judge(guest: GuestState, source: HostOffer, destination: HostOffer) -> Judgment:
+def judge(guest: GuestState | Guests, source: HostOffer, destination: HostOffer) -> Judgment:
     """Judge one move, with nothing remembered."""
-    return Judge().judgment(guest, source, destination)
+    return Judge().judgment(guest if isinstance(guest, tuple) else certainly(guest), source, destination)
 
 
 def _overall(rulings: list[Ruling], source: HostOffer, destination: HostOffer) -> Ruling:
@@ -238,16 +249,41 @@ def _mixed(source: HostOffer, destination: HostOffer, worst: Verdict) -> bool:
     return (source.mixed or destination.mixed) and worst is not Verdict.FAILS
 
 
-def _first_after(ways: Iterable[_Way]) -> GuestState | None:
-    """What the guest is after the first way in which the move goes well."""
-    return next((_arrived(way, way.restored) for way in ways if way.ruling[0] is not Verdict.FAILS and way.restored is not None), None)
+def _arrivals(cases: list[Case], ways: list[_Way], left: Role | None = None) -> Guests:
+    """What the guest may be after the move, in every way in which it goes well: it is then on what was the destination."""
+    return tuple(
+        Possible(state=_arrived(way, way.restored), given=arrived(case.choices, left))
+        for case, way in zip(cases, ways, strict=False)
+        if way.ruling[0] is not Verdict.FAILS and way.restored is not None
+    )
 
 
-def _unknown(source: HostOffer, destination: HostOffer, worst: tuple[Reason, ...], after: GuestState | None) -> Judgment:
-    """The candidates disagree: what decides, and what the worst of them says."""
-    deciding = tuple(dict.fromkeys((*source.undecided, *destination.undecided))) or ("a probe of both hosts",)
-    reasons = tuple(Reason(kind=ReasonKind.UNDECIDED, stage=Stage.AFTER, detail=(("decided_by", fact),)) for fact in deciding)
-    return Judgment(verdict=Verdict.UNKNOWN, stage=Stage.AFTER, reasons=(*reasons, *worst), after=after)
+def _unknown(deciding: tuple[tuple[Fact, ...], ...], worst: tuple[Reason, ...], found: Guests) -> Judgment:
+    """It is not known which way the move goes: what decides, and what the worst of the ways says."""
+    reasons = tuple(dict.fromkeys((*undecided(deciding[0]), *worst)))
+    return Judgment(verdict=Verdict.UNKNOWN, stage=Stage.AFTER, reasons=reasons, after=_first(found), arrivals=found, deciding=deciding)
+
+
+def _first(found: Guests) -> GuestState | None:
+    return found[0].state if found else None
+
+
+def _told(cases: list[Case], ways: list[_Way]) -> Iterator[tuple[Choices, Verdict, tuple[Fact, ...]]]:
+    for case, way in zip(cases, ways, strict=True):
+        yield case.choices, way.ruling[0], tuple(fact for fact, _ in _missing(way))
+
+
+def _united(worst: Judgment, ways: list[_Way]) -> Judgment:
+    """The judgment of several ways that agree: with the reasons of all of them, and all that may be lost."""
+    if len(ways) == 1 or worst.verdict is Verdict.FAILS:
+        return worst
+    told = [_explained(way) for way in ways]
+    reasons: dict[tuple[ReasonKind, str | None], Reason] = {}
+    for judgment in (worst, *told):
+        for reason in judgment.reasons:
+            reasons.setdefault((reason.kind, reason.register), reason)
+    lost = frozenset(name for judgment in told for name in judgment.lost)
+    return replace(worst, reasons=tuple(reasons.values()), lost=lost)
 
 
 # --- reasons and messages of one way -------------------------------------------------------------------------------------------------
@@ -266,17 +302,17 @@ def _explained(way: _Way) -> Judgment:
         return _failure(stage, tuple(_lacking(way, stage)), lines)
     if verdict is Verdict.FAILS:
         return _failure(stage, tuple(_refusal(*refused) for refused in way.refused), lines)
-    after = _arrived(way, way.restored)
     match verdict:
         case Verdict.UNKNOWN:
-            return Judgment(verdict=verdict, stage=stage, reasons=tuple(_undecided(way.others.undecided)), messages=lines, after=after)
+            reasons = tuple(reason for _, reason in islice(_missing(way), MOST_UNDECIDED))
+            return Judgment(verdict=verdict, stage=stage, reasons=reasons, messages=lines)
         case Verdict.STRIPS:
             harmed = (reason for reason, _ in way.refused_start)
             reasons = (*_dropped(way), *(_loss(item, way, way.restored) for item in way.lost), *harmed)
             names = frozenset(reason.register or dict(reason.detail)["key"] for reason in reasons)
-            return Judgment(verdict=verdict, stage=stage, reasons=reasons, messages=lines, after=after, lost=names)
+            return Judgment(verdict=verdict, stage=stage, reasons=reasons, messages=lines, lost=names)
         case _:
-            return Judgment(verdict=verdict, stage=stage, reasons=tuple(_changes(way, way.restored)), messages=lines, after=after)
+            return Judgment(verdict=verdict, stage=stage, reasons=tuple(_changes(way, way.restored)), messages=lines)
 
 
 def _failure(stage: Stage, reasons: tuple[Reason, ...], lines: tuple[str, ...]) -> Judgment:
@@ -287,14 +323,7 @@ def _started(way: _Way, verdict: Verdict) -> Judgment:
     """The destination does not start, or it is not known whether it does."""
     fails = verdict is Verdict.FAILS
     decisive = [refusal for refusal in way.refused_start if refusal[0].stage is Stage.START and _is_refusal(refusal[0]) == fails]
-    after = _arrived(way, way.restored) if verdict is Verdict.UNKNOWN and way.restored is not None else None
-    return Judgment(
-        verdict=verdict,
-        stage=Stage.START,
-        reasons=tuple(reason for reason, _ in decisive),
-        messages=decisive[0][1],
-        after=after,
-    )
+    return Judgment(verdict=verdict, stage=Stage.START, reasons=tuple(reason for reason, _ in decisive), messages=decisive[0][1])
 
 
 def _lines(way: _Way) -> tuple[str, ...]:
@@ -364,16 +393,26 @@ def _arrived(way: _Way, restored: Restored) -> GuestState:
     return replace(way.leaving.guest, psci=restored.psci, bitmaps=restored.bitmaps, carried=carried, process=None)
 
 
-def _undecided(registers: tuple[int, ...]) -> Iterator[Reason]:
-    for register in registers[:MOST_UNDECIDED]:
-        decided_by = "MIDR_EL1 of both hosts" if register in IMPLEMENTATION else "a probe of both hosts"
-        yield Reason(
-            kind=ReasonKind.UNDECIDED,
-            stage=Stage.SET,
-            register=register_name(register),
-            id=register,
-            detail=(("decided_by", decided_by),),
-        )
+def _missing(way: _Way) -> Iterator[tuple[Fact, Reason]]:
+    """What is missing within one way, for the verdict that it has: what the destination has not stated, or what registers read."""
+    stage = way.ruling[1]
+    for reason, _ in way.refused_start if stage is Stage.START else ():
+        if reason.kind is ReasonKind.UNDECIDED:
+            detail = dict(reason.detail)
+            yield Fact(kind=FactKind.EQUIPMENT, of=detail.get("whose", ""), words=detail["decided_by"]), reason
+    there = {register.id: register for register in way.there.others} if stage is Stage.SET else {}
+    for place in way.others.undecided if stage is Stage.SET else ():
+        fact = _not_read(place, way.leaving.stream.registers[place].value is None, there[place].value is None)
+        words = (("decided_by", asks(fact)),)
+        yield fact, Reason(kind=ReasonKind.UNDECIDED, stage=stage, register=register_name(place), id=place, detail=words)
+
+
+def _not_read(place: int, here: bool, there: bool) -> Fact:
+    """What would say how a register reads on the host, or the hosts, on which that is not known."""
+    what = "MIDR_EL1" if place in IMPLEMENTATION else "a probe"
+    if here == there:
+        return Fact(kind=FactKind.REGISTERS, of="", words=f"{what} of both hosts")
+    return Fact(kind=FactKind.REGISTERS, of=Role.SOURCE.value if here else Role.DESTINATION.value, words=what)
 
 
 def _dropped(way: _Way) -> Iterator[Reason]:

@@ -158,6 +158,8 @@ class Package(msgspec.Struct, frozen=True, kw_only=True):
     last: int = 10**6
 
 
+BY_PACKAGE = "the changelog of the VMM's package"
+
 PACKAGES: tuple[Package, ...] = (
     Package(
         numbers=(10, 1),
@@ -250,13 +252,13 @@ def _packaged(release: VmmRelease, plain: VmmProfile) -> Candidates[VmmProfile]:
                 return Candidates(options=(Candidate(value=own),))
             before = replace(plain, load=Load.A, text=Text.S3, knows_pin=False)
             either = (Candidate(value=own, assuming=package.source), Candidate(value=before, assuming="it has no backport"))
-            return Candidates(options=either, decided_by="the changelog of the VMM's package")
+            return Candidates(options=either, decided_by=BY_PACKAGE)
     if ".el" in release.package:
         options = tuple(
             Candidate(value=replace(plain, load=load, text=text, knows_pin=False), assuming=f"it loads as {load.value}")
             for load, text in ((Load.A, Text.S3), (Load.B1, Text.S4))
         )
-        return Candidates(options=options, decided_by="the changelog of the VMM's package")
+        return Candidates(options=options, decided_by=BY_PACKAGE)
     return Candidates(options=(Candidate(value=plain),))
 
 

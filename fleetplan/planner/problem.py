@@ -137,8 +137,8 @@ class Problem:
         fresh = self.classes.cold_boot(kind, host, pin)
         if fresh is None:
             return False
-        state = self.classes.guest_class(fresh)
-        return state.psci_max is None or state.psci <= state.psci_max
+        most = self.classes.guest_class(fresh).psci_max
+        return most is None or self.classes.newest_psci(fresh) <= most
 
     def movers(self, host: int) -> list[int]:
         """Guests of a pending host that move."""

@@ -152,7 +152,7 @@ class _Play:
             return
         self.kind[guest] = booted
         most = self.guests[guest].psci_max
-        if most is not None and self.classes.guest_class(booted).psci > psci_value(most):
+        if most is not None and self.classes.newest_psci(booted) > psci_value(most):
             yield _broken(InvariantId.PSCI_MAX, f"guest {guest}", step, when)
 
     # --- ends ---------------------------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def test_a_waiver_by_key_accepts_what_a_row_harms() -> None:
 
 
 def test_a_guest_bound_to_one_kind_of_cpu_is_judged_on_it() -> None:
-    mixed = HostFacts(midr=0x410FD083, other_midrs=(0x410FD034,), revidr=0, cmdline="quiet")
+    mixed = HostFacts(midr=0x410FD083, other_midrs=(0x410FD034,), revidr=0, cmdline="quiet", firmware="edk2-2025.02")
     hosts = tuple(Host(name=HostName(name), release=RELEASE, vcpus=8, memory_mib=8192, facts=mixed) for name in "ab")
     verdicts = []
     for equipment in (Equipment(), Equipment(bound_to=0x410FD034)):
