@@ -172,14 +172,14 @@ class ClassTable:
         """Judge a move, with all reasons (remembered)."""
         key = (guest, source, destination)
         if key not in self._judgments:
-            self._judgments[key] = self._judge.judgment(*self._move(*key))
+            self._judgments[key] = self._judge.judgment(*self.move(*key))
         return self._judgments[key]
 
     def ruling(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> Ruling:
         """The verdict on a move and its stage: what `judgment` says, without its reasons, some hundred times faster."""
-        return self._judge.ruling(*self._move(guest, source, destination))
+        return self._judge.ruling(*self.move(guest, source, destination))
 
-    def _move(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> tuple[Guests, HostOffer, HostOffer]:
+    def move(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> tuple[Guests, HostOffer, HostOffer]:
         """A guest and its two hosts, as they are for a guest with its vCPU features."""
         guests = self._guests[guest]
         state = guests[0].state
