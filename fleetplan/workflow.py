@@ -21,6 +21,8 @@ from fleetplan.inventory.load import load
 from fleetplan.migration.classes import ClassTable
 
 if TYPE_CHECKING:
+    from fleetplan.migration.mechanisms.shifts import InFleet
+    from fleetplan.migration.mechanisms.tables import Comparison
     from fleetplan.migration.reasons import Judgment
     from fleetplan.migration.register_file import RegisterRow
     from fleetplan.output.graphs import Drawing
@@ -183,6 +185,18 @@ def register_files(subject: Study, hosts: tuple[str, ...]) -> dict[HostName, tup
     classes = subject.classes
     files = {number: register_file(classes.host_class(number)) for number in {classes.hosts_now[index] for index in indices}}
     return {subject.fleet.hosts[index].name: files[classes.hosts_now[index]] for index in indices}
+
+
+def compare_mechanisms(subject: Study | None, *, revision: int, carries: bool, load: str) -> tuple[Comparison, InFleet | None]:
+    """Compare the ways to keep a guest on old firmware; with an inventory, also what each would change for that fleet."""
+    from fleetplan.migration.mechanisms.shifts import in_fleet  # noqa: PLC0415 - only who compares mechanisms
+    from fleetplan.migration.mechanisms.tables import compare, mechanisms  # noqa: PLC0415 - as above
+    from fleetplan.migration.vmm import Load  # noqa: PLC0415 - as above
+
+    compared = compare(revision=revision, carries=carries, load=Load(load))
+    if subject is None:
+        return compared, None
+    return compared, in_fleet(subject.fleet, subject.classes, mechanisms(carries=carries))
 
 
 def replay_operations(subject: Study, host: str, path: Path) -> list[dict[str, Any]]:

@@ -56,8 +56,13 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/registers.{form}", ("registers", path, "--format", form, *TODAY))
             yield Case(f"{stem}/verdict.{form}", ("verdict", path, guest, host, "--format", form, *TODAY))
             yield Case(f"{stem}/graph-states.{form}", ("graph", "states", path, "--format", form, *TODAY))
+            yield Case(f"{stem}/mechanisms.{form}", ("mechanisms", path, "--format", form, *TODAY))
         yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))
+    yield Case("mechanisms.text", ("mechanisms",))
+    yield Case("mechanisms-carried.text", ("mechanisms", "--carry-features"))
+    yield Case("mechanisms-second.text", ("mechanisms", "--revision", "2"))
+    yield Case("mechanisms-second.json", ("mechanisms", "--revision", "2", "--load", "B1", "--format", "json"))
 
 
 @pytest.mark.parametrize("case", list(_cases()), ids=lambda case: case.name)

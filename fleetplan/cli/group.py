@@ -11,6 +11,7 @@ from fleetplan import __version__
 VERBS = {
     "check": "Say what is wrong, missing or assumed in an inventory.",
     "graph": "Show the state graph, the host graph or the step graph.",
+    "mechanisms": "Compare the ways to keep a guest on old firmware.",
     "plan": "Make a plan for the rollout, judged before it is shown.",
     "registers": "Show the firmware registers that hosts give a guest.",
     "vcpu": "Replay register operations on the model of a host.",

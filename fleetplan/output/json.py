@@ -14,8 +14,12 @@ from fleetplan.findings.catalogue import RULES
 from fleetplan.findings.finding import Finding
 from fleetplan.firmware.registers import psci_text
 from fleetplan.fleet.model import HostName
+from fleetplan.migration.mechanisms.shifts import InFleet, Shift
+from fleetplan.migration.mechanisms.simulation import Outcome, Refusal
+from fleetplan.migration.mechanisms.tables import Case, Comparison, Extension, Foresight
 from fleetplan.migration.reasons import Judgment, Reason, Verdict
 from fleetplan.migration.register_file import RegisterRow
+from fleetplan.output.mechanisms import remark_sentence, works
 from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.views.findings import message
 from fleetplan.output.views.refusal import violation_sentence
@@ -116,3 +120,97 @@ def _register(row: RegisterRow) -> Mapping[str, Any]:
     candidates = [hexadecimal(candidate) for candidate in row.values] + ([None] if row.may_lack else [])
     told = {"id": hexadecimal(row.id), "name": row.name, "value": hexadecimal(value), "words": row.words, "source": row.source}
     return told if value is not None else {**told, "candidates": candidates}
+
+
+def mechanisms_json(compared: Comparison, fleet: InFleet | None) -> bytes:
+    """`cases`, `foresight`, `second_revision`, and `fleet` (null without an inventory); what each run was made with stands before."""
+    return encode(
+        {
+            "version": 1,
+            "revision": compared.revision,
+            "carries_features": compared.carries,
+            "load": compared.load.value,
+            "old": psci_text(compared.old),
+            "new": psci_text(compared.new),
+            "cases": [_case(case) for case in compared.cases],
+            "foresight": [_foresight(seen) for seen in compared.foresights],
+            "second_revision": [_extension(row) for row in compared.extensions],
+            "fleet": _in_fleet(fleet) if fleet is not None else None,
+        }
+    )
+
+
+def _case(case: Case) -> Mapping[str, Any]:
+    remarks = [{"kind": remark, "message": remark_sentence(remark, case)} for remark in case.remarks]
+    return {
+        "mechanism": case.mechanism.name,
+        "move": str(case.move),
+        "works": works(case),
+        "needs": case.needs,
+        "starred": case.starred,
+        "remarks": remarks,
+        **(_outcome(case.outcome) if case.outcome is not None else {"verdict": None}),
+    }
+
+
+def _outcome(found: Outcome) -> Mapping[str, Any]:
+    return {
+        "verdict": found.verdict,
+        "stage": found.stage,
+        "psci_before": psci_text(found.before.psci),
+        "psci_after": psci_text(found.after.psci) if found.after is not None else None,
+        "psci_regardless": psci_text(found.regardless.psci),
+        "psci_from": found.origin,
+        "lost": list(found.lost),
+        "dropped": found.dropped,
+        "refusal": _refusal(found.refusal) if found.refusal is not None else None,
+    }
+
+
+def _refusal(refusal: Refusal) -> Mapping[str, Any]:
+    errno = refusal.errno.name if refusal.errno is not None else None
+    return {"stage": refusal.stage, "register": refusal.register, "value": hexadecimal(refusal.value), "errno": errno}
+
+
+def _foresight(seen: Foresight) -> Mapping[str, Any]:
+    case = seen.case
+    kept = {"capability_keeps": seen.capability, "restore_check_keeps": seen.restore_check}
+    return {"mechanism": case.mechanism.name, "move": str(case.move), "works": works(case), **kept}
+
+
+def _extension(row: Extension) -> Mapping[str, Any]:
+    return {
+        "mechanism": row.mechanism.name,
+        "novelty": row.novelty.name,
+        "needs_something_new": row.needed,
+        "userspace_change": row.taught,
+        "helped": [str(move) for move in row.helped],
+        "plain": {str(case.move): works(case) for case in row.plain},
+        "extended": {str(case.move): works(case) for case in row.extended},
+    }
+
+
+def _in_fleet(fleet: InFleet) -> Mapping[str, Any]:
+    warned = fleet.warnings
+    effects = [
+        {"mechanism": effect.mechanism.name, "moves": effect.moves, "changed": [_shift(shift) for shift in effect.shifts]}
+        for effect in fleet.effects
+    ]
+    foreseen = {"bad": warned.bad, "capability": warned.capability, "restore_check": warned.restore_check, "either": warned.either}
+    return {"effects": effects, "foreseen": foreseen}
+
+
+def _shift(shift: Shift) -> Mapping[str, Any]:
+    example = shift.example
+    return {
+        "today": {"verdict": shift.today[0], "stage": shift.today[1]},
+        "then": {"verdict": shift.then[0], "stage": shift.then[1]},
+        "moves": shift.moves,
+        "guests": shift.guests,
+        "example": {
+            "guest": example.guest,
+            "source": example.source,
+            "destination": example.destination,
+            "upgraded": example.upgraded,
+        },
+    }
