@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from fleetplan.firmware.registers import PSCI_VERSION, psci_value
 from fleetplan.firmware.vcpu import Kvm
 from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release, Workarounds
+from fleetplan.migration.carry import Carried, Guests, born, certainly
 from fleetplan.migration.classes import ClassTable
 from fleetplan.migration.mechanisms.shifts import in_fleet, under
 from fleetplan.migration.mechanisms.simulation import Kernel, Means, Origin, Outcome, Skill, Userspace, migrate
@@ -293,13 +294,14 @@ CPUS = [
 def bare(kernel: str, vmm: str, facts: HostFacts) -> HostOffer:
     """A host that offers firmware registers alone."""
     found = offer(Release(kernel, vmm), facts)
-    return replace(found, kvms=(replace(found.kvms[0], others=()),), vmms=found.vmms[:1])
+    only = replace(found.kvms[0], others=())
+    return replace(found, kvms=(only,), choices=((),), read=found.read[:1], vmms=found.vmms[:1])
 
 
-def guest_on(kernel: str, vmm: str, facts: HostFacts, psci: str | None) -> ClassTable:
-    record = Guest(name=GuestName("g"), on=HostName("a"), vcpus=1, memory_mib=512, born=Birth(psci=psci) if psci else None)
-    host = Host(name=HostName("a"), release=Release(kernel, vmm), vcpus=8, memory_mib=8192, facts=facts)
-    return ClassTable(Fleet(target=host.release, hosts=(host,), guests=(record,)))
+def born_on(host: HostOffer, pin: int | None = None) -> Guests:
+    """A guest that booted there."""
+    kvm = host.kvms[0]
+    return certainly(born(kvm, host.features, Carried(kvm.others), pin))
 
 
 @settings(max_examples=120, deadline=None)
@@ -314,11 +316,10 @@ def test_the_register_on_real_kernels_is_judged_as_real_moves_are(
     source: str, destination: str, vmm: str, here: HostFacts, there: HostFacts
 ) -> None:
     leaving, goal = bare(source, vmm, here), bare(destination, vmm, there)
-    table = guest_on(source, vmm, here, None)
     userspace = Userspace(means=Means.REGISTER, skills=frozenset(), load=VMMS[vmm])
     found = migrate(userspace, Kernel(kvm=leaving.kvms[0]), None, Kernel(kvm=goal.kvms[0]), None)
     assert found is not None
-    assert (found.verdict, found.stage) == Judge().ruling(table.guest_class(table.guests[0]), leaving, goal)
+    assert (found.verdict, found.stage) == Judge().ruling(born_on(leaving), leaving, goal)
 
 
 THREAD = {Means.REGISTER: ["4.15", "4.17"], Means.BIT: ["4.15", "4.17", "5.18"], Means.NONE: ["4.15", "4.17", "6.12.94"]}
@@ -332,11 +333,10 @@ def test_a_fleet_is_judged_under_a_mechanism_as_the_simulation_runs_it(mechanism
     for source, destination in product(THREAD[mechanism.means], repeat=2):
         if psci is not None and source == "4.15":
             continue  # a guest of that kernel cannot be asked for a version today
-        table = guest_on(source, vmm, facts, psci)
-        guest = table.guest_class(table.guests[0])
         leaving, goal = bare(source, vmm, facts), bare(destination, vmm, facts)
-        ruling = Judge().ruling(*under(mechanism, (guest, leaving, goal)))
-        simulated = _simulated(mechanism, leaving.kvms[0], goal.kvms[0], guest.psci, asked=psci is not None)
+        guests = born_on(leaving, OLD if psci else None)
+        ruling = Judge().ruling(*under(mechanism, (guests, leaving, goal)))
+        simulated = _simulated(mechanism, leaving.kvms[0], goal.kvms[0], guests[0].state.psci, asked=psci is not None)
         assert simulated is not None
         expected = (simulated.verdict, simulated.stage)
         if psci is not None and destination == "4.15" and mechanism is SYSREG:

@@ -8,14 +8,16 @@ does today, so both ends are asked for what it asks for, whether or not the stre
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
 from fleetplan.fleet.model import Fleet, GuestName, HostName
-from fleetplan.migration.carry import GuestState, rebooted
+from fleetplan.migration.births import Births
+from fleetplan.migration.carry import Guests, Possible, distinct
 from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
 from fleetplan.migration.mechanisms.simulation import PRESUMED, Means, Skill
 from fleetplan.migration.mechanisms.tables import Mechanism
@@ -24,8 +26,8 @@ from fleetplan.migration.offers import HostOffer
 from fleetplan.migration.reasons import ReasonKind, Stage, Verdict
 from fleetplan.migration.verdict import Judge, Ruling
 
-Judged = tuple[GuestState, HostOffer, HostOffer]
-"""A guest, the host that it is on, and the one that it goes to."""
+Judged = tuple[Guests, HostOffer, HostOffer]
+"""What a guest may be, the host that it is on, and the one that it goes to."""
 
 Where = tuple[GuestClassId, HostClassId, HostClassId]
 
@@ -78,8 +80,9 @@ class InFleet(msgspec.Struct, frozen=True, kw_only=True):
 
 def under(mechanism: Mechanism, move: Judged) -> Judged:
     """A move as it would be judged had Linux taken this way. A guest without PSCI 0.2 or later is as today."""
-    guest = move[0]
-    if "psci_0_2" not in guest.features or guest.pin == fw.psci_value("0.1"):
+    guests = move[0]
+    configured = guests[0].state
+    if "psci_0_2" not in configured.features or configured.pin == fw.psci_value("0.1"):
         return move
     match mechanism.means:
         case Means.REGISTER if mechanism.by_type:
@@ -87,30 +90,27 @@ def under(mechanism: Mechanism, move: Judged) -> Judged:
         case Means.REGISTER:
             return _hidden(move) if Skill.HIDE in mechanism.skills else move
         case Means.BIT:
-            asks = (guest.psci if mechanism.by_type else guest.pin) == OLDEST
-            return _unlisted(move, OLDEST if asks else None)
+            versions = {possible.state.psci for possible in guests} if mechanism.by_type else {configured.pin}
+            return _unlisted(move, OLDEST if versions == {OLDEST} else None)
         case Means.NONE:
             return _unlisted(move, None)
 
 
 def _typed(move: Judged) -> Judged:
     """The version that the guest has is its machine type's: whoever starts it asks for that, if there is anything to ask."""
-    guest, here, there = move
-    asked = any(fw.PSCI_VERSION.name in kvm.profile.registers for kvm in there.kvms) or guest.psci != PRESUMED
-    return replace(guest, pin=guest.psci if asked else None), *_both(here, there, _asking)
-
-
-def _asking(offered: HostOffer) -> HostOffer:
-    """A host whose VMM can ask for a version."""
-    return replace(offered, vmms=tuple(replace(vmm, knows_pin=True) for vmm in offered.vmms))
+    guests, here, there = move
+    listed = any(fw.PSCI_VERSION.name in kvm.profile.registers for kvm in there.kvms)
+    asking = (_pinned(possible, possible.state.psci if listed or possible.state.psci != PRESUMED else None) for possible in guests)
+    return tuple(asking), here, _knowing(there)
 
 
 def _hidden(move: Judged) -> Judged:
     """The register of a guest with a PSCI pin is left out of both lists; where the destination refuses the pin, it still does."""
-    guest, here, there = move
-    if guest.pin is None or not all(vmm.knows_pin for vmm in there.vmms) or not all(_gives(there, guest.pin)):
+    guests, here, there = move
+    pin = guests[0].state.pin
+    if pin is None or not all(vmm.knows_pin for vmm in there.vmms) or not all(_gives(there, pin)):
         return move
-    return replace(guest, pin=None), *_both(here, there, lambda offered: _forced(offered, guest.pin))
+    return tuple(_pinned(possible, None) for possible in guests), _forced(here, pin), _forced(there, pin)
 
 
 def _gives(offered: HostOffer, version: int) -> Iterator[bool]:
@@ -119,26 +119,36 @@ def _gives(offered: HostOffer, version: int) -> Iterator[bool]:
 
 
 def _unlisted(move: Judged, version: int | None) -> Judged:
-    """Nothing of the version is listed; a bit forces one, or each host gives its newest. Other PSCI pins do not exist."""
-    guest, here, there = move
-    if version is not None and guest.pin is not None and not all(vmm.knows_pin for vmm in there.vmms):
+    """Nothing of the version is listed; a bit forces one, or each host gives its newest. Other PSCI pins do not exist.
+
+    A guest whose pin does not exist booted on what its host then gives it.
+    """
+    guests, here, there = move
+    pin = guests[0].state.pin
+    if version is not None and pin is not None and not all(vmm.knows_pin for vmm in there.vmms):
         return move
-    here, there = _both(here, there, lambda offered: _forced(offered, version))
-    moved = replace(guest, pin=None)
-    if guest.pin is not None and version is None:
-        moved = rebooted(moved, here.kvms[0])
-    return moved, here, there
+    here, there = _forced(here, version), _forced(there, version)
+    freed = tuple(_pinned(possible, None) for possible in guests)
+    if pin is not None and version is None:
+        freed = distinct(Births(Judge(), ()).looked(freed, here))
+    return freed, here, there
 
 
-def _both(here: HostOffer, there: HostOffer, change: Callable[[HostOffer], HostOffer]) -> tuple[HostOffer, HostOffer]:
-    """Both hosts changed; a host class and itself stay one object, because judgments take that to mean the same machine."""
-    changed = change(here)
-    return changed, changed if here is there else change(there)
+def _pinned(possible: Possible, pin: int | None) -> Possible:
+    return replace(possible, state=replace(possible.state, pin=pin))
 
 
+@lru_cache(maxsize=1024)
 def _forced(offered: HostOffer, version: int | None) -> HostOffer:
+    """A host whose kernels list nothing of the version, and give a guest their newest (None), or the one that its bit forces."""
     profiles = (without_register(kvm.profile) if version is None else forced(kvm.profile, version) for kvm in offered.kvms)
     return replace(offered, kvms=tuple(replace(kvm, profile=found) for kvm, found in zip(offered.kvms, profiles, strict=True)))
+
+
+@lru_cache(maxsize=1024)
+def _knowing(offered: HostOffer) -> HostOffer:
+    """A host whose VMM can ask for a version."""
+    return replace(offered, vmms=tuple(replace(vmm, knows_pin=True) for vmm in offered.vmms))
 
 
 # --- all moves of a fleet ------------------------------------------------------------------------------------------------------------
@@ -212,7 +222,7 @@ def _warnings(fleet: Fleet, table: ClassTable) -> Warnings:
         if stage is Stage.START or verdict not in {Verdict.FAILS, Verdict.STRIPS}:
             continue
         _, _, there = table.move(guest, source, goal)
-        known = not any(_gives(there, table.guest_class(guest).psci))
+        known = not any(_gives(there, table.newest_psci(guest)))
         seen = verdict is Verdict.FAILS or any(reason.kind in LISTS for reason in table.judgment(guest, source, goal).reasons)
         count = moving[guest, source]
         bad, capability, restore_check = bad + count, capability + known * count, restore_check + seen * count

@@ -22,11 +22,8 @@ OLD_KERNEL, NEW_KERNEL = "4.15", "4.17"
 
 OLDEST = fw.psci_value("0.2")
 
-V4_UNKNOWN = 1
-"""State of v4 of a kernel that does not answer WORKAROUND_2."""
-
-CPU = Levels(spectre_v2=1, ssb=V4_UNKNOWN, bhb=0, ssbs=False)
-"""A CPU that firmware helps against Spectre v2, as far as kernels of the first revision tell guests of it."""
+CPU = Levels(spectre_v2=1, ssb=fw.ON_DEMAND, bhb=0, ssbs=False)
+"""A CPU that firmware helps against Spectre v2 and v4. A kernel tells guests of what it knows itself."""
 
 
 class Novelty(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +102,7 @@ def second_revision(means: Means, novelty: Novelty, *, extended: bool) -> World:
         case Means.REGISTER if extended and novelty.workaround_2:
             kvm = replace(kvm, profile=replace(kvm.profile, registers=(*kvm.profile.registers, fw.WORKAROUND_2.name)))
         case Means.BIT if extended:
-            bits[old.kvm.profile.psci_default] = replace(old.kvm, profile=replace(kvm.profile, psci_default=old.kvm.profile.psci_default))
+            bits[old.kvm.profile.psci_default] = old.kvm
     return World(means=means, old=old, new=Kernel(kvm=kvm, bits=bits))
 
 
@@ -115,4 +112,4 @@ def _with_novelty(kvm: Kvm, novelty: Novelty, means: Means) -> Kvm:
     if novelty.psci is not None:
         accepted = (*known.psci_accepted, novelty.psci) if means is Means.REGISTER else ()
         known = replace(known, psci_default=novelty.psci, psci_accepted=accepted)
-    return Kvm(profile=known, levels=replace(kvm.levels, ssb=fw.ON_DEMAND) if novelty.workaround_2 else kvm.levels)
+    return replace(kvm, profile=replace(known, answers_workaround_2=novelty.workaround_2))
