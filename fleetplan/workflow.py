@@ -5,6 +5,7 @@ A plan leaves `make_plan` only after the judge has passed it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -77,12 +78,12 @@ class Study:
 
     def guest_index(self, name: str) -> int:
         """The place of a guest in `fleet.guests`. Raises UnknownNameError."""
-        return _index(name, [guest.name for guest in self.fleet.guests], "guest")
+        return _index(name, self.fleet.guests.names, "guest")
 
 
-def _index(name: str, names: list[HostName] | list[GuestName], kind: str) -> int:
+def _index(name: str, names: Sequence[HostName] | Sequence[GuestName], kind: str) -> int:
     try:
-        return names.index(name)  # type: ignore[arg-type] # whether the text is a name is what is asked
+        return names.index(name)
     except ValueError:
         raise UnknownNameError(kind, name, tuple(names)) from None
 

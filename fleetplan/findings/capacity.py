@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 
 from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.findings.registry import Evidence, rule
-from fleetplan.fleet.model import Fleet, GroupName, Guest, GuestName, Host, HostName, HostState, Scope
+from fleetplan.fleet.model import Fleet, GuestName, Host, HostName, HostState, Scope
 
 SERVING = frozenset({HostState.UP, HostState.CORDONED})
-
-
-def _guests_by_host(fleet: Fleet) -> dict[HostName, list[Guest]]:
-    residents: dict[HostName, list[Guest]] = defaultdict(list)
-    for guest in fleet.guests:
-        residents[guest.on].append(guest)
-    return residents
 
 
 @rule(
@@ -33,14 +26,15 @@ def _guests_by_host(fleet: Fleet) -> dict[HostName, list[Guest]]:
 def over_committed(evidence: Evidence) -> Iterator[Finding]:
     """Sums of guests against capacity with overcommit, for vCPUs and memory."""
     fleet = evidence.fleet
-    residents = _guests_by_host(fleet)
+    vcpus, memory_mib = Counter[HostName](), Counter[HostName]()
+    guests = fleet.guests
+    for on, own_vcpus, own_memory_mib in zip(guests.on, guests.sizes[::2], guests.sizes[1::2], strict=True):
+        vcpus[guests.host_names[on]] += own_vcpus
+        memory_mib[guests.host_names[on]] += own_memory_mib
     for host in fleet.hosts:
-        guests = residents[host.name]
-        yield from _excess(
-            host, "vCPUs", sum(guest.vcpus for guest in guests), host.vcpus * fleet.policy.overcommit_vcpus_per_mille // 1000
-        )
-        memory_mib = sum(guest.memory_mib for guest in guests)
-        yield from _excess(host, "MiB of memory", memory_mib, host.memory_mib * fleet.policy.overcommit_memory_per_mille // 1000)
+        yield from _excess(host, "vCPUs", vcpus[host.name], host.vcpus * fleet.policy.overcommit_vcpus_per_mille // 1000)
+        capacity_mib = host.memory_mib * fleet.policy.overcommit_memory_per_mille // 1000
+        yield from _excess(host, "MiB of memory", memory_mib[host.name], capacity_mib)
 
 
 def _excess(host: Host, resource: str, used: int, capacity: int) -> Iterator[Finding]:
@@ -77,20 +71,30 @@ def _place(host: Host, scope: Scope) -> str:
 def anti_affinity_broken(evidence: Evidence) -> Iterator[Finding]:
     """Groups with `apart` of which two or more members share a place."""
     fleet = evidence.fleet
+    for (number, place), guests in sorted(_together(fleet).items(), key=lambda item: (fleet.guests.group_names[item[0][0]], item[0][1])):
+        group = fleet.groups[fleet.guests.group_names[number]]
+        scope = group.apart.value if group.apart is not None else ""
+        names = _listed([fleet.guests.names[guest] for guest in guests])
+        yield Finding(
+            rule="FP402", subject=group.name, at=group.at, facts={"guests": names, "group": group.name, "scope": scope, "place": place}
+        )
+
+
+def _together(fleet: Fleet) -> dict[tuple[int, str], list[int]]:
+    """For each group that is kept apart (by its number) and place with several members: these, by number."""
+    guests = fleet.guests
     hosts = {host.name: host for host in fleet.hosts}
-    together: dict[tuple[GroupName, str, str], list[GuestName]] = defaultdict(list)
-    for guest in fleet.guests:
-        group = fleet.groups.get(guest.group) if guest.group is not None else None
-        if group is not None and group.apart is not None:
-            together[group.name, group.apart.value, _place(hosts[guest.on], group.apart)].append(guest.name)
-    for (name, scope, place), guests in sorted(together.items()):
-        if len(guests) > 1:
-            yield Finding(
-                rule="FP402",
-                subject=name,
-                at=fleet.groups[name].at,
-                facts={"guests": _listed(guests), "group": name, "scope": scope, "place": place},
-            )
+    scopes = [fleet.groups[name].apart if name in fleet.groups else None for name in guests.group_names] + [None]
+    places = {scope: [_place(hosts[name], scope) for name in guests.host_names] for scope in Scope}
+    first: dict[tuple[int, str], int] = {}
+    together: dict[tuple[int, str], list[int]] = {}
+    for guest, (on, group) in enumerate(zip(guests.on, guests.group, strict=True)):
+        scope = scopes[group]
+        if scope is not None:
+            there = (group, places[scope][on])
+            if first.setdefault(there, guest) != guest:
+                together.setdefault(there, [first[there]]).append(guest)
+    return together
 
 
 def _listed(names: list[GuestName]) -> str:
@@ -110,10 +114,11 @@ def _listed(names: list[GuestName]) -> str:
 )
 def guests_on_dead_host(evidence: Evidence) -> Iterator[Finding]:
     """Hosts that are down or lost and still have guests."""
-    residents = _guests_by_host(evidence.fleet)
+    guests = evidence.fleet.guests
+    residents = Counter(map(guests.host_names.__getitem__, guests.on))
     for host in evidence.fleet.hosts:
         if host.state in {HostState.DOWN, HostState.LOST} and residents[host.name]:
-            facts = {"host": host.name, "state": host.state.value, "count": str(len(residents[host.name]))}
+            facts = {"host": host.name, "state": host.state.value, "count": str(residents[host.name])}
             yield Finding(rule="FP403", subject=host.name, at=host.at, facts=facts)
 
 

@@ -84,7 +84,10 @@ def undecided_hosts(evidence: Evidence) -> Iterator[Finding]:
 )
 def assumed_births(evidence: Evidence) -> Iterator[Finding]:
     """Guests without a birth, told once."""
-    unborn = [guest for guest in evidence.fleet.guests if guest.born is None]
-    if unborn:
-        facts = {"count": str(len(unborn)), "guest": unborn[0].name}
-        yield Finding(rule="FP203", subject=unborn[0].name, at=unborn[0].at, facts=facts)
+    guests = evidence.fleet.guests
+    unborn = [template.born is None for template in guests.templates]
+    count = sum(map(unborn.__getitem__, guests.template))
+    if count:
+        first = next(guest for guest, template in enumerate(guests.template) if unborn[template])
+        name = guests.names[first]
+        yield Finding(rule="FP203", subject=name, at=guests.places.at(first), facts={"count": str(count), "guest": name})

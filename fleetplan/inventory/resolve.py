@@ -27,6 +27,7 @@ from fleetplan.fleet.model import (
 )
 from fleetplan.fleet.policy import DEFAULT_MAX_UNAVAILABLE, Policy, Waiver
 from fleetplan.fleet.source import Location
+from fleetplan.fleet.table import GuestTable
 from fleetplan.inventory import schema
 from fleetplan.inventory.draft import Draft, Raw, place_of
 
@@ -242,7 +243,7 @@ def _fleet(
     return Fleet(
         target=Release(**draft.sections["target"].values),
         hosts=tuple(_host(name, raw, values, shared) for name, (raw, values) in hosts.items()),
-        guests=tuple(_guest(name, *guests.pop(name)) for name in list(guests)),
+        guests=GuestTable.of(_guest(name, *guests.pop(name)) for name in list(guests)),
         groups=groups,
         policy=_policy(draft, at),
         waivers=tuple(Waiver(**raw.values, at=raw.at) for raw in draft.waivers),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import repeat
 
 import msgspec
 from msgspec.structs import replace
@@ -62,7 +64,7 @@ class ClassTable:
         self.hosts_now: list[HostClassId] = [self._host_now(host, now) for host in fleet.hosts]
         then: dict[tuple[Release, _Facts], HostClassId] = {}
         self.hosts_then: list[HostClassId] = [self._host_then(host, then) for host in fleet.hosts]
-        self.guests: list[GuestClassId] = self._classify_guests()
+        self.guests: Sequence[GuestClassId] = self._classify_guests()
 
     # --- making -------------------------------------------------------------------------------------------------------------------
 
@@ -90,25 +92,26 @@ class ClassTable:
             self._offers.append(offered)
         return number
 
-    def _classify_guests(self) -> list[GuestClassId]:
-        """Guests by what decides their class; each distinct set of facts is worked out once."""
-        place = {host.name: number for host, number in zip(self._fleet.hosts, self.hosts_now, strict=True)}
-        known: dict[Hashable, GuestClassId] = {}
-        found = []
-        for guest in self._fleet.guests:
-            waived = self._waived(guest) if self._fleet.waivers else frozenset()
-            key = (place[guest.on], guest.born, guest.rebooted, guest.psci_max, guest.vmm, guest.machine, guest.equipment, waived)
-            if key not in known:
-                known[key] = self._intern(self._initial(guest, place[guest.on], waived))
-            found.append(known[key])
-        return found
+    def _classify_guests(self) -> array[GuestClassId]:
+        """Guests by what decides their class: the class of their host, their template, their waivers. Each such case is worked out once."""
+        guests = self._fleet.guests
+        cases = _Cases(lambda case: self._intern(self._initial(guests.templates[case[1]], case[0], case[2])))
+        return array("i", map(cases.__getitem__, zip(self._host_of_guests(), guests.template, self._waived(), strict=True)))
 
-    def _waived(self, guest: Guest) -> frozenset[str]:
-        """Registers whose loss a waiver accepts for this guest."""
-        return frozenset(
-            waiver.register
-            for waiver in self._fleet.waivers
-            if waiver.register is not None and any(fnmatchcase(guest.name, pattern) for pattern in waiver.scope)
+    def _host_of_guests(self) -> Iterator[HostClassId]:
+        """For each guest, the class of the host it is on."""
+        place = {host.name: number for host, number in zip(self._fleet.hosts, self.hosts_now, strict=True)}
+        hosts = [place[name] for name in self._fleet.guests.host_names]
+        return map(hosts.__getitem__, self._fleet.guests.on)
+
+    def _waived(self) -> Iterator[frozenset[str]]:
+        """For each guest, the registers whose loss a waiver accepts."""
+        waivers = [(waiver.register, waiver.scope) for waiver in self._fleet.waivers if waiver.register is not None]
+        if not waivers:
+            return repeat(frozenset(), len(self._fleet.guests))
+        return (
+            frozenset(register for register, scope in waivers if any(fnmatchcase(name, pattern) for pattern in scope))
+            for name in self._fleet.guests.names
         )
 
     def _initial(self, guest: Guest, host: HostClassId, waived: frozenset[str]) -> Iterator[Possible]:
@@ -159,9 +162,7 @@ class ClassTable:
 
     def states_now(self) -> Iterator[tuple[GuestClassId, HostClassId]]:
         """Every pair of guest class and host class that the fleet has now, once each."""
-        place = {host.name: number for host, number in zip(self._fleet.hosts, self.hosts_now, strict=True)}
-        pairs = zip(self._fleet.guests, self.guests, strict=True)
-        return iter(dict.fromkeys((kind, place[guest.on]) for guest, kind in pairs))
+        return iter(dict.fromkeys(zip(self.guests, self._host_of_guests(), strict=True)))
 
     @property
     def host_classes(self) -> range:
@@ -248,6 +249,22 @@ class ClassTable:
         """The class after a warm reboot on a host."""
         guests = self._guests[guest]
         return self._intern(self._births.looked(guests, self._suited(host, guests[0].state)))
+
+
+_Case = tuple[HostClassId, int, frozenset[str]]
+
+
+class _Cases(dict[_Case, GuestClassId]):
+    """Guest class by host class, number of the template, and registers waived: worked out when it is first asked for."""
+
+    def __init__(self, work_out: Callable[[_Case], GuestClassId]) -> None:
+        super().__init__()
+        self._work_out = work_out
+
+    def __missing__(self, case: _Case) -> GuestClassId:
+        """The class of a case that was not met before."""
+        number = self[case] = self._work_out(case)
+        return number
 
 
 class _Facts:

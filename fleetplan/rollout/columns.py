@@ -6,6 +6,7 @@ A column is a numpy array with one entry per host, guest or step; names are give
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -225,24 +226,40 @@ def _host_columns(fleet: Fleet, classes: ClassTable) -> HostColumns:
 
 
 def _guest_columns(fleet: Fleet, classes: ClassTable) -> GuestColumns:
-    number = {host.name: place for place, host in enumerate(fleet.hosts)}
+    """Columns of the table are taken as they are, without a copy, where numpy can have them so."""
+    guests = fleet.guests
     kept = {name: group.apart for name, group in fleet.groups.items() if group.apart is not None}
     group_names = tuple(sorted(kept))
-    place = {name: index for index, name in enumerate(group_names)}
-    guests = fleet.guests
+    migratable, restartable, choosy = (
+        np.array([(each.migratable, each.restartable, bool(each.allow or each.deny)) for each in guests.templates], np.bool_)
+        .reshape(-1, 3)[np.asarray(guests.template, np.int32)]
+        .T
+    )
     return GuestColumns(
-        names=[guest.name for guest in guests],
-        on=np.array([number[guest.on] for guest in guests], np.int32),
-        size=np.array([(guest.vcpus, guest.memory_mib) for guest in guests], np.int64).reshape(-1, 2),
-        kind=np.array(classes.guests, np.int32),
-        group=np.array([place.get(guest.group, NONE) if guest.group is not None else NONE for guest in guests], np.int32),
+        names=guests.names,
+        on=_renumbered(guests.on, guests.host_names, tuple(host.name for host in fleet.hosts)),
+        size=np.asarray(guests.sizes, np.int64).reshape(-1, 2),
+        kind=np.asarray(classes.guests, np.int32),
+        group=_renumbered(guests.group, (*guests.group_names, None), group_names),
         group_names=group_names,
         group_scope=np.array([SCOPE_CODE[kept[name]] for name in group_names], np.uint8),
-        migratable=np.array([guest.migratable for guest in guests], np.bool_),
-        restartable=np.array([guest.restartable for guest in guests], np.bool_),
-        choosy=np.array([bool(guest.allow or guest.deny) for guest in guests], np.bool_),
-        dirty_rate_mib_s=np.array([guest.dirty_rate_mib_s for guest in guests], np.int64),
+        migratable=np.ascontiguousarray(migratable),
+        restartable=np.ascontiguousarray(restartable),
+        choosy=np.ascontiguousarray(choosy),
+        dirty_rate_mib_s=np.asarray(guests.dirty_rate_mib_s, np.int64),
     )
+
+
+def _renumbered(column: array[int], before: tuple[str | None, ...], after: tuple[str, ...]) -> Places:
+    """A column that numbers the names `before` as one that numbers those `after`; NONE for what is not among them.
+
+    Where the column itself has NONE, that is the last of `before`.
+    """
+    given: Places = np.asarray(column, np.int32)
+    if before == after:
+        return given
+    number = {name: place for place, name in enumerate(after)}
+    return np.array([NONE if name is None else number.get(name, NONE) for name in before], np.int32)[given]
 
 
 def _coded(names: Iterable[str]) -> tuple[Places, tuple[str, ...]]:
