@@ -20,7 +20,7 @@ from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, 
 from fleetplan.firmware.vcpu import PFR1, SSBS, Feature, Kvm, Levels, OtherRegister
 from fleetplan.fleet.model import Equipment, HostFacts, Release, ReleaseFacts
 from fleetplan.migration.carry import Guests, GuestState
-from fleetplan.migration.vmm import BY_PACKAGE, VmmProfile
+from fleetplan.migration.vmm import VmmProfile, on_kernel
 from fleetplan.migration.vmm import parse as parse_vmm
 from fleetplan.migration.vmm import profiles as vmm_profiles
 from fleetplan.migration.vmm import stated as stated_vmm
@@ -170,7 +170,7 @@ def replaced_by_upgrade(facts: HostFacts, read_on: Release, release: Release) ->
 
 def _vmms(release: Release, facts: HostFacts) -> Candidates[VmmProfile]:
     """What the VMM is: as the host states it, else as its name says."""
-    vmm = parse_vmm(release.vmm)
+    vmm = on_kernel(parse_vmm(release.vmm), release.kernel)
     return vmm_profiles(vmm) if facts.vmm_profile is None else certain(stated_vmm(vmm, facts.vmm_profile))
 
 
@@ -391,11 +391,12 @@ class _Option(NamedTuple):
 @lru_cache(maxsize=8192)
 def options(offered: HostOffer, role: Role) -> tuple[_Option, ...]:
     """Every way in which a host may be. What belongs to one machine alone is called the fact of this `role`."""
-    package = Fact(kind=FactKind.VMM, of=offered.release.vmm, words=f"{BY_PACKAGE} ({offered.release.vmm})")
+    decides = vmm_profiles(on_kernel(parse_vmm(offered.release.vmm), offered.release.kernel)).decided_by
+    vmm = Fact(kind=FactKind.VMM, of=offered.release.vmm, words=f"{decides} ({offered.release.vmm})")
     return tuple(
-        _Option(kvm, vmm, (*of_role(choices, role), *(((package, number),) if len(offered.vmms) > 1 else ())))
+        _Option(kvm, profile, (*of_role(choices, role), *(((vmm, profile),) if len(offered.vmms) > 1 else ())))
         for kvm, choices in zip(offered.kvms, offered.choices, strict=True)
-        for number, vmm in enumerate(offered.vmms)
+        for profile in offered.vmms
     )
 
 

@@ -30,22 +30,33 @@ def refusals(guest: GuestState, saver: VmmProfile, loader: VmmProfile, here: Pla
             kind=ReasonKind.NO_PIN_PROPERTY, stage=Stage.START, register=fw.PSCI_VERSION.name, id=fw.PSCI_VERSION.id, source=guest.pin
         )
         yield reason, messages.no_pin_property(fw.psci_text(guest.pin))
-    if guest.machine is not None and loader.family is Family.QEMU:
-        yield from _machine(guest.machine, loader)
+    if loader.family is Family.QEMU:
+        yield from _machine(guest.machine, saver, loader)
     for row, found in look(guest.equipment, here, there):
         yield _equipment(row, found), ()
 
 
-def _machine(machine: str, loader: VmmProfile) -> Iterator[Refusal]:
-    known = knows_machine(loader, machine)
-    if known is False:
-        yield (
-            Reason(kind=ReasonKind.MACHINE_TYPE, stage=Stage.START, detail=(("machine", machine),)),
-            messages.no_machine(machine),
-        )
-    elif known is None:
-        decided_by = f"whether `-machine help` of the destination's VMM lists {machine}"
-        yield Reason(kind=ReasonKind.UNDECIDED, stage=Stage.START, detail=(("decided_by", decided_by),)), ()
+def _machine(machine: str | None, saver: VmmProfile, loader: VmmProfile) -> Iterator[Refusal]:
+    """A machine type that is not given may be any that the guest's own VMM knows; `virt` is the newest of whatever VMM starts it."""
+    if machine is None:
+        if saver.machines is not None and loader.machines is not None and saver.machines[1] < loader.machines[0]:
+            yield _unknown_machine("virt-{}.{}".format(*saver.machines[1]))
+    elif machine == "virt":
+        if saver.machines != loader.machines:
+            # QEMU migration/savevm.c, configuration_post_load: the received name must be the local one.
+            yield _undecided_machine("the versioned machine type behind `virt`, which the guest's XML or `info qom-tree` shows")
+    elif knows_machine(loader, machine) is False:
+        yield _unknown_machine(machine)
+    elif knows_machine(loader, machine) is None and saver != loader:
+        yield _undecided_machine(f"whether `-machine help` of the destination's VMM lists {machine}")
+
+
+def _unknown_machine(machine: str) -> Refusal:
+    return Reason(kind=ReasonKind.MACHINE_TYPE, stage=Stage.START, detail=(("machine", machine),)), messages.no_machine(machine)
+
+
+def _undecided_machine(decided_by: str) -> Refusal:
+    return Reason(kind=ReasonKind.UNDECIDED, stage=Stage.START, detail=(("decided_by", decided_by),)), ()
 
 
 def _equipment(row: Row, found: Finding) -> Reason:

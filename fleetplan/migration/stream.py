@@ -62,6 +62,8 @@ def merge(brought: Collection[int], listed: Collection[int], load: Load, tolerat
         case Load.B1:
             # The flag is assigned, not or-ed: the last register that the destination lacks decides alone.
             stage = Stage.MERGE if lacking and lacking[-1] not in tolerated else None
+        case Load.B1_FIXED:
+            stage = Stage.MERGE if any(register not in tolerated for register in lacking) else None
         case Load.STRICT:
             common = tuple(brought)
     return Merged(stage=stage, brought=len(brought), listed=len(listed), lacking=lacking, unsent=unsent, copied=common)

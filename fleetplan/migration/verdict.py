@@ -28,7 +28,7 @@ from fleetplan.migration.restore import Firmware, Others, Restored, Saved, Sheet
 from fleetplan.migration.stream import EITHER_SIDE, Merged, listed_ids, merge, saved_ids
 from fleetplan.migration.undecided import ALL, Told, asks, deciding_facts
 from fleetplan.migration.undecided import reasons as undecided
-from fleetplan.migration.vmm import Load, VmmProfile
+from fleetplan.migration.vmm import TOLERANT, Load, VmmProfile
 
 MOST_UNDECIDED = 8
 """Registers named in an UNKNOWN; what decides one mostly decides all."""
@@ -337,7 +337,7 @@ def _lines(way: _Way) -> tuple[str, ...]:
 def _named(way: _Way) -> tuple[list[int], list[int]]:
     """The registers that B loads name; B1 passes over the tolerated ones in silence."""
     lacking, unsent = way.merged.lacking, way.merged.unsent
-    if way.loader.load is not Load.B1:
+    if way.loader.load not in TOLERANT:
         return list(lacking), list(unsent)
     return [place for place in lacking if place not in way.leaving.tolerated], [place for place in unsent if place not in EITHER_SIDE]
 
@@ -360,7 +360,7 @@ def _harmless(leaving: _Leaving, register: int, loader: VmmProfile) -> bool:
     row = fw.BY_ID.get(register)
     if row is not None:
         return fw.gives_nothing(row, leaving.saved.values[register])
-    return loader.load is Load.B1 and register in leaving.tolerated
+    return loader.load in TOLERANT and register in leaving.tolerated
 
 
 def _refusal(register: int, written: int | None, there: int | None, errno: Errno) -> Reason:

@@ -7,83 +7,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import Enum
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
-from fleetplan.firmware.candidates import Candidate, Candidates
+from fleetplan.firmware.candidates import Candidate, Candidates, certain
 from fleetplan.firmware.encodings import by_name
 from fleetplan.firmware.registers import VENDOR_HYP_BMAP_2
+from fleetplan.migration.vmm_packages import PACKAGES
+from fleetplan.migration.vmm_profile import Family, Load, Text, VmmProfile, VmmRelease
+
+__all__ = ["Family", "Load", "Text", "VmmNameError", "VmmProfile", "VmmRelease", "parse", "profiles"]
 
 
 class VmmNameError(ValueError):
     """A text that is no VMM with its version."""
-
-
-class Family(Enum):
-    """Who made it."""
-
-    QEMU = "qemu"
-    CLOUD_HYPERVISOR = "cloud-hypervisor"
-    FIRECRACKER = "firecracker"
-    CROSVM = "crosvm"
-
-
-class Load(Enum):
-    """How a stream's registers are loaded."""
-
-    A = "A"
-    """Length checked; merge stops at the first register that the destination lacks; what sorts after its last is dropped in silence."""
-    B0 = "B0"
-    """No length check; every register that the destination lacks is fatal."""
-    B1 = "B1"
-    """As B0, but some registers are tolerated, and the last register that the destination lacks decides alone."""
-    STRICT = "strict"
-    """Each register is set in list order; the first refusal ends it."""
-
-
-class Text(Enum):
-    """Which words a refused register leaves in the log."""
-
-    S1 = "S1"
-    """Nothing is named, and the failed post-load hook is all that is seen (to 8.1)."""
-    S2 = "S2"
-    """Nothing is named; `Failed to put registers after init` (8.2 to 10.1)."""
-    S3 = "S3"
-    """Each refused register is named (10.2)."""
-    S4 = "S4"
-    """As S3, with `system register` before the encoding (from 11.0)."""
-    OWN = "own"
-    """The words of a VMM that is not QEMU."""
-
-
-class VmmRelease(msgspec.Struct, frozen=True, kw_only=True):
-    """A parsed VMM name. `package` is what follows the version, such as `-16.el10`."""
-
-    text: str
-    family: Family
-    numbers: tuple[int, ...]
-    package: str = ""
-
-
-class VmmProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What one VMM does with registers. `machines` are the oldest and the newest versioned `virt` type that it knows, None: no types.
-
-    `own_machines`: its distribution replaced the upstream types by `virt-rhel` ones.
-
-    `saves_bitmaps` False: the service bitmaps are left out of what is saved. `knows_pin`: it has `kvm-psci-version`.
-    """
-
-    family: Family
-    load: Load
-    text: Text
-    knows_pin: bool
-    machines: tuple[tuple[int, int], tuple[int, int]] | None = None
-    own_machines: bool = False
-    saves_bitmaps: bool = True
-    pmu: bool = True
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,51 +85,6 @@ ROWS: tuple[Row, ...] = (
 )
 
 
-class Package(msgspec.Struct, frozen=True, kw_only=True):
-    """A distribution's package that is not what its upstream number says. `first` is the package release from which the row holds."""
-
-    numbers: tuple[int, ...]
-    pattern: str
-    load: Load
-    text: Text
-    proven: bool
-    source: str
-    first: int = 0
-    last: int = 10**6
-
-
-BY_PACKAGE = "the changelog of the VMM's package"
-
-PACKAGES: tuple[Package, ...] = (
-    Package(
-        numbers=(10, 1),
-        pattern=r"-(?P<release>\d+)\.el(9|10)",
-        load=Load.A,
-        text=Text.S3,
-        proven=True,
-        last=16,
-        source="RHEL-119368 in 10.1.0-3, no RHEL-174858 up to 10.1.0-17.el9_8 and 10.1.0-16.el10",
-    ),
-    Package(
-        numbers=(10, 1),
-        pattern=r"-17\.el9_8",
-        load=Load.A,
-        text=Text.S3,
-        proven=True,
-        source="RHEL-119369 among the patches of 10.1.0-17.el9_8",
-    ),
-    Package(
-        numbers=(10, 1),
-        pattern=r"-(?P<release>\d+)\.el(9|10)",
-        load=Load.B1,
-        text=Text.S4,
-        proven=False,
-        first=17,
-        source="RHEL-174858 (patches 146 to 161) in builds above 10.1.0-16.el10",
-    ),
-)
-
-
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
     """A register that B1 loads may lack on the destination. `only` is the saved value for which that holds; None: any."""
 
@@ -206,76 +101,121 @@ TOLERANCES: tuple[Tolerance, ...] = (
     Tolerance(register=VENDOR_HYP_BMAP_2.id, only=0, source=TOLERATED),
 )
 
-NAME = re.compile(r"(?P<family>[a-z][a-z-]*?)[- ]v?(?P<numbers>\d{1,5}(?:\.\d{1,5}){0,3})(?P<package>[-+~:][-+~.:_A-Za-z0-9]*)?", re.ASCII)
+ALIASES: Mapping[str, Family] = {
+    **{family.value: family for family in Family},
+    "qemu-kvm": Family.QEMU,
+    "qemu-kvm-core": Family.QEMU,
+    "qemu-system-arm": Family.QEMU,
+    "qemu-system-aarch64": Family.QEMU,
+}
+"""Names of the VMM, and of packages that have it."""
+
+NAME = re.compile(
+    r"(?P<family>[a-z][-a-z0-9]*?)[- ](?:\d+:)?v?(?P<numbers>\d{1,5}(?:\.\d{1,5}){0,3})(?P<package>[-+~:.][-+~.:_A-Za-z0-9]*)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""`qemu-10.0.13`, `qemu-kvm-17:10.1.0-16.el10`, `qemu-system-arm 1:8.2.2+ds-0ubuntu1.18`: a name, maybe an epoch, a version, a package."""
 
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> VmmRelease:
-    """Parse a name such as `qemu-10.0.13` or `qemu-10.1.0-16.el10`. Raises VmmNameError."""
+    """Parse a name such as `qemu-10.0.13` or `qemu-kvm-10.1.0-16.el10`. Raises VmmNameError."""
     match = NAME.fullmatch(text)
-    families = {family.value: family for family in Family}
-    if match is None or match["family"] not in families:
-        message = f"a VMM is one of {', '.join(families)} and its version, such as qemu-10.0.13"
+    family = ALIASES.get(match["family"].lower()) if match else None
+    if match is None or family is None:
+        message = f"a VMM is one of {', '.join(family.value for family in Family)} and its version, such as qemu-10.0.13"
         raise VmmNameError(message)
     numbers = tuple(int(number) for number in match["numbers"].split("."))
-    return VmmRelease(text=text, family=families[match["family"]], numbers=numbers, package=match["package"] or "")
+    return VmmRelease(text=text, family=family, numbers=numbers, package=match["package"] or "")
+
+
+def on_kernel(release: VmmRelease, kernel: str) -> VmmRelease:
+    """A QEMU 10.1 of which no package is given, on a kernel of RHEL 9 or 10, may be RHEL's, which is two things."""
+    plain = release.family is Family.QEMU and release.numbers[:2] == TWO_THINGS and not release.package
+    built = re.search(r"\.el(?:9|10)(?!\d)", kernel) if plain else None
+    return release if built is None else replace(release, package=built[0])
+
+
+TWO_THINGS = (10, 1)
+TOLERANT = frozenset({Load.B1, Load.B1_FIXED})
+"""Loads that pass over some registers of one side alone (`TOLERANCES`)."""
+BY_PACKAGE = "the changelog of the VMM's package"
+BY_CODE = "the code of this VMM"
 
 
 @lru_cache(maxsize=4096)
 def profiles(release: VmmRelease) -> Candidates[VmmProfile]:
-    """What a VMM of this name does; candidates where a package may be either of two things."""
-    rows = [row for row in ROWS if row.family is release.family and row.first <= release.numbers]
-    row = rows[-1] if rows else next(row for row in ROWS if row.family is release.family)
+    """What a VMM of this name does; candidates where a package may be either of two things, or where nobody has seen it yet."""
+    family = [row for row in ROWS if row.family is release.family]
+    row = next((row for row in reversed(family) if row.first <= release.numbers), family[0])
     plain = VmmProfile(
         family=row.family,
         load=row.load,
         text=row.text,
         knows_pin=row.knows_pin,
         machines=_machines(release.numbers) if release.family is Family.QEMU else None,
-        own_machines=re.search(RHEL_PACKAGE, release.package) is not None,
+        own_machines=release.package if re.search(RHEL_PACKAGE, release.package) else "",
         saves_bitmaps=row.saves_bitmaps,
         pmu=row.pmu,
     )
-    if release.family is not Family.QEMU or release.numbers[:2] != (10, 1):
-        return Candidates(options=(Candidate(value=plain),))
+    if release.family is not Family.QEMU:
+        return certain(plain)
+    if re.match(r"[-.~]?rc\d", release.package) and release.numbers in {row.first, (*row.first, 0)}:
+        before = family[family.index(row) - 1]
+        other = replace(plain, load=before.load, text=before.text, knows_pin=before.knows_pin)
+        return _either(plain, f"it has what {row.first[0]}.{row.first[1]} has", other, "it has not got it yet", BY_CODE)
+    if release.numbers[:2] > NEWEST_READ:
+        fixed = replace(plain, load=Load.B1_FIXED)
+        return _either(plain, "nothing has changed since 11.1", fixed, "every lost register counts, not the last alone", BY_CODE)
     return _packaged(release, plain)
 
 
+NEWEST_READ = (11, 1)
+"""The newest QEMU whose code was read. What comes after it may have mended the flag that the last register alone decides."""
+
+
 def _packaged(release: VmmRelease, plain: VmmProfile) -> Candidates[VmmProfile]:
-    """10.1.0 of RHEL is two things, which only the package release tells apart."""
-    for package in PACKAGES:
-        match = re.search(package.pattern, release.package)
-        number = int(match.groupdict().get("release") or package.first) if match else -1
-        if match and package.first <= number <= package.last:
-            own = replace(plain, load=package.load, text=package.text, knows_pin=False)
-            if package.proven:
-                return Candidates(options=(Candidate(value=own),))
-            before = replace(plain, load=Load.A, text=Text.S3, knows_pin=False)
-            either = (Candidate(value=own, assuming=package.source), Candidate(value=before, assuming="it has no backport"))
-            return Candidates(options=either, decided_by=BY_PACKAGE)
-    if ".el" in release.package:
-        options = tuple(
-            Candidate(value=replace(plain, load=load, text=text, knows_pin=False), assuming=f"it loads as {load.value}")
-            for load, text in ((Load.A, Text.S3), (Load.B1, Text.S4))
-        )
-        return Candidates(options=options, decided_by=BY_PACKAGE)
-    return Candidates(options=(Candidate(value=plain),))
+    """What a package does; where its row is not sure, that or what the packages before it do."""
+    package = next((package for package in PACKAGES if package.matches(release)), None)
+    if package is None:
+        return certain(plain)
+    own = replace(plain, load=package.load, text=package.text, knows_pin=package.knows_pin)
+    if package.sure:
+        return certain(own)
+    before = replace(own, load=Load.A, text=Text.S3)
+    return _either(own, package.source, before, "it has no backport", BY_PACKAGE)
 
 
-PROFILES: Mapping[str, tuple[Load, Text]] = {
-    "A-S1": (Load.A, Text.S1),
-    "A-S2": (Load.A, Text.S2),
-    "A-S3": (Load.A, Text.S3),
-    "B0-S4": (Load.B0, Text.S4),
-    "B1-S4": (Load.B1, Text.S4),
+def _either(one: VmmProfile, if_one: str, other: VmmProfile, if_other: str, decided_by: str) -> Candidates[VmmProfile]:
+    options = (Candidate(value=one, assuming=if_one), Candidate(value=other, assuming=if_other))
+    return Candidates(options=options, decided_by=decided_by)
+
+
+class Stated(NamedTuple):
+    """How a VMM loads and saves, by itself."""
+
+    load: Load
+    text: Text
+    saves_bitmaps: bool = True
+
+
+PROFILES: Mapping[str, Stated] = {
+    "A-S1": Stated(Load.A, Text.S1),
+    "A-S2": Stated(Load.A, Text.S2),
+    "A-S3": Stated(Load.A, Text.S3),
+    "B0-S4": Stated(Load.B0, Text.S4),
+    "B1-S4": Stated(Load.B1, Text.S4),
+    "B1-fixed-S4": Stated(Load.B1_FIXED, Text.S4),
+    "strict": Stated(Load.STRICT, Text.OWN),
+    "crosvm": Stated(Load.STRICT, Text.OWN, saves_bitmaps=False),
 }
-"""How a QEMU loads, by the name that a host may state: for a package that is not what its number says."""
+"""How a VMM loads, by the name that a host may state: for a package that is not what its number says."""
 
 
 def stated(release: VmmRelease, profile: str) -> VmmProfile:
-    """What a QEMU does whose way to load is stated (`PROFILES`); what else its version says still holds."""
-    load, text = PROFILES[profile]
-    return replace(next(iter(profiles(release))), load=load, text=text)
+    """What a VMM does whose way to load is stated (`PROFILES`); what else its version says still holds."""
+    own = PROFILES[profile]
+    return replace(next(iter(profiles(release))), load=own.load, text=own.text, saves_bitmaps=own.saves_bitmaps)
 
 
 def _machines(numbers: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -291,7 +231,7 @@ LAST_MINOR = 2
 """QEMU has had x.0, x.1 and x.2 releases of every major version since 4."""
 
 
-RHEL_PACKAGE = r"\.el\d"
+RHEL_PACKAGE = r"[.+]el\d"
 """Upstream `virt-X.Y` types are removed from these packages, and `virt-rhelX.Y.0` ones added (package patches of 9.x and 10.x)."""
 
 

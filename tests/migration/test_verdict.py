@@ -223,17 +223,25 @@ def test_hosts_that_are_alike_now_may_differ_once_upgraded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "vmm", "verdict"),
+    ("machine", "here", "there", "verdict"),
     [
-        ("virt", "qemu-11.1.3", Verdict.SAFE),
-        ("virt-rhel9.6.0", "qemu-11.1.3", Verdict.FAILS),
-        ("virt-10.0", "qemu-10.1.0-16.el10", Verdict.FAILS),
-        ("virt-rhel9.6.0", "qemu-10.1.0-16.el10", Verdict.UNKNOWN),
-        ("sbsa-ref", "qemu-11.1.3", Verdict.UNKNOWN),
+        ("virt", "qemu-11.1.2", "qemu-11.1.3", Verdict.SAFE),
+        ("virt", "qemu-11.0.3", "qemu-11.1.3", Verdict.UNKNOWN),
+        ("virt-rhel9.6.0", "qemu-10.1.0-16.el10", "qemu-11.1.3", Verdict.FAILS),
+        ("virt-10.0", "qemu-10.0.13", "qemu-10.1.0-16.el10", Verdict.FAILS),
+        ("virt-rhel9.6.0", "qemu-10.1.0-16.el10", "qemu-10.1.0-16.el10", Verdict.SAFE),
+        ("virt-rhel10.2.0", "qemu-10.1.0-16.el10", "qemu-10.0.0-14.el10_1", Verdict.UNKNOWN),
+        ("sbsa-ref", "qemu-11.1.2", "qemu-11.1.3", Verdict.SAFE),
+        ("sbsa-ref", "qemu-11.0.3", "qemu-11.1.3", Verdict.UNKNOWN),
+        (None, "qemu-11.0.3", "qemu-11.1.3", Verdict.SAFE),
+        (None, "qemu-4.2.1", "qemu-11.1.3", Verdict.FAILS),
+        (None, "qemu-5.2.0", "qemu-11.1.3", Verdict.SAFE),
     ],
 )
-def test_machine_types_of_distributions(machine: str, vmm: str, verdict: Verdict) -> None:
-    assert judged(host("a", "6.12.94", vmm), host("b", "6.12.94", vmm), machine=machine).verdict is verdict
+def test_a_machine_type_is_looked_for_there(machine: str | None, here: str, there: str, verdict: Verdict) -> None:
+    told = judged(host("a", "6.12.94", here), host("b", "6.12.94", there), machine=machine)
+    assert told.verdict is verdict, told.reasons
+    assert told.stage is (Stage.AFTER if verdict is Verdict.SAFE else Stage.START)
 
 
 def test_a_host_can_state_how_its_vmm_loads() -> None:

@@ -49,6 +49,7 @@ LOADS = {
     Load.A: "as QEMU up to 10.2 does",
     Load.B0: "as QEMU 11.0 does",
     Load.B1: "as QEMU 11.1 does",
+    Load.B1_FIXED: "as QEMU 11.1 means to",
     Load.STRICT: "register by register",
 }
 
