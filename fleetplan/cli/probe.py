@@ -22,4 +22,7 @@ def command(arguments: tuple[str, ...]) -> int:
     if "--emit-script" in arguments:
         sys.stdout.write(Path(probe.__file__).read_text(encoding="utf-8"))
         return 0
-    return probe.main(arguments)
+    try:
+        return probe.main(arguments)
+    except SystemExit as done:  # argparse has printed its help, or what is wrong with the call
+        return int(done.code or 0)
