@@ -101,4 +101,3 @@ def wrapped(profile: VmmProfile, stage: Stage, lines: Sequence[str]) -> tuple[st
     if exits or wordings.PUT_REGISTERS.pattern.search(tail):
         return (closed,)
     return (f"operation failed: {wordings.JOB_FAILED.write({'direction': 'migration in'})} {tail}", closed)
-

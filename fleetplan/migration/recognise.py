@@ -14,7 +14,7 @@ from fleetplan.firmware import registers as fw
 from fleetplan.firmware.errno import Errno
 from fleetplan.migration.reasons import Stage
 from fleetplan.migration.vmm import PACKAGES, ROWS, Family, Text, VmmProfile
-from fleetplan.migration.wordings import SCRIPTS, WORDINGS, Role, Script, Wording, display, read_register
+from fleetplan.migration.wordings import SCRIPTS, WORDINGS, Role, Script, Wording, display, pack, read_register
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -98,9 +98,8 @@ def _line(wording: Wording, match: re.Match[str]) -> Line:
     facts = {name: value for name, value in wording.read(match).items() if name in Line.__struct_fields__}
     spelled = frozenset(Text)
     if "register" in wording.fields:
-        packed = "".join(match["register"].lower().split())
-        spelled = frozenset(text for text in Text if "".join(display(text, facts["register"]).split()) == packed) or spelled
-    return Line(wording=wording, text=" ".join(match[0].split()), spelled=spelled, **facts)
+        spelled = frozenset(text for text in Text if pack(display(text, facts["register"])) == pack(match["register"])) or spelled
+    return Line(wording=wording, text=re.sub(r"[\s>|]+", " ", match[0]), spelled=spelled, **facts)
 
 
 def _distinct(lines: Iterable[Line]) -> Iterator[Line]:
@@ -186,8 +185,10 @@ def _by_name(name: str) -> int | None:
 
 
 class Printer(msgspec.Struct, frozen=True, kw_only=True):
-    """Versions of a VMM: from `first` on and before `before` (empty: no end). `package`: the distribution whose builds of
-    that number differ among themselves."""
+    """Versions of a VMM: from `first` on and before `before` (empty: no end).
+
+    `package`: the distribution whose builds of that number differ among themselves.
+    """
 
     family: Family
     first: tuple[int, ...]
@@ -227,7 +228,11 @@ def _joined(printers: Iterable[Printer]) -> list[Printer]:
     ordered = sorted(set(printers), key=lambda printer: (printer.family.value, printer.package, printer.first))
     for printer in ordered:
         last = found[-1] if found else None
-        if last is not None and (last.family, last.package) == (printer.family, "") == (printer.family, printer.package) and last.before == printer.first:
+        if (
+            last is not None
+            and (last.family, last.package) == (printer.family, "") == (printer.family, printer.package)
+            and last.before == printer.first
+        ):
             found[-1] = Printer(family=last.family, first=last.first, before=printer.before)
         elif last is None or last != printer:
             found.append(printer)

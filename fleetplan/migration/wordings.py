@@ -74,9 +74,14 @@ ENCODING = "op0:# op1:# crn:# crm:# op2:#"
 SPELLINGS = ("fw feat reg #", "fw reg #", "demuxed reg @", "core reg @", "sve reg @", f"{SYSTEM_REGISTER}{ENCODING}", ENCODING)
 
 
+def pack(text: str) -> str:
+    """A text without its layout: equal for one line however it was broken or quoted."""
+    return re.sub(r"[\s>|]+", "", text.lower())
+
+
 def read_register(text: str) -> int:
     """The id of a register that is named in QEMU's way, whatever its layout."""
-    packed = "".join(text.lower().split())
+    packed = pack(text)
     numbers = [int(number) for number in re.findall(r":(\d+)", packed)]
     if numbers:
         return sysreg(*numbers)
@@ -87,8 +92,8 @@ def read_register(text: str) -> int:
 
 
 def _errno(text: str) -> Errno | None:
-    packed = "".join(text.lower().split()).partition("(oserror")[0]
-    return next((errno for errno, words in STRERROR.items() if "".join(words.lower().split()) == packed), None)
+    packed = pack(text).partition("(oserror")[0]
+    return next((errno for errno, words in STRERROR.items() if pack(words) == packed), None)
 
 
 def _os_error(errno: Errno) -> str:
@@ -140,7 +145,7 @@ class Role(Enum):
 
 
 class Wording(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
-    """A line. `since` and `until` are the VMM versions that bound it, where its scripts do not: the first that prints it, the first that does not."""
+    """A line. `since` and `until` bound it where its scripts do not: the first VMM version that prints it, the first that does not."""
 
     name: str
     template: str
@@ -189,12 +194,14 @@ IN_CPU = Wording(name="in-cpu", template=IN_CPU_TEXT, source=MIGRATION)
 LOAD_FAILED = Wording(name="load-failed", template="load of migration failed: {errno}", source=MIGRATION)
 ELEMENT = Wording(
     name="element",
-    template=f"load of migration failed: {{errno}}: {IN_CPU_TEXT}: Failed to load element of type int32 le for cpreg_vmstate_array_len: -22",
+    template=f"load of migration failed: {{errno}}: {IN_CPU_TEXT}: "
+    "Failed to load element of type int32 le for cpreg_vmstate_array_len: -22",
     source="QEMU 10.2.2 migration/vmstate.c",
 )
 POST_LOAD = Wording(
     name="post-load",
-    template=f"load of migration failed: {{errno}}: {IN_CPU_TEXT}: post load hook failed for: cpu, version_id: 22, minimum_version: 22, ret: -1",
+    template=f"load of migration failed: {{errno}}: {IN_CPU_TEXT}: "
+    "post load hook failed for: cpu, version_id: 22, minimum_version: 22, ret: -1",
     source="QEMU 10.2.2 migration/vmstate.c; observed on 11.1.3",
 )
 UNKNOWN_THERE = Wording(
@@ -205,7 +212,8 @@ UNKNOWN_THERE = Wording(
 )
 NOT_SENT = Wording(
     name="not-sent",
-    template="warning: handle_cpreg_missing_in_incoming_stream: {register} expected by the destination but not in the incoming stream: skip it",
+    template="warning: handle_cpreg_missing_in_incoming_stream: {register} expected by the destination but not in the incoming stream: "
+    "skip it",
     role=Role.UNSENT,
     source=f"{MACHINE_C} of 11.0.3 (warn_report); observed on 11.1.3",
 )
@@ -216,7 +224,10 @@ REFUSED_IS = Wording(
     source=f"{KVM_C} write_list_to_kvmstate, 10.2.2; observed on 11.1.3",
 )
 REFUSED = Wording(
-    name="refused", template="Could not set register {register} to {written}", role=Role.REFUSED, source=f"{KVM_C}, where the value cannot be read"
+    name="refused",
+    template="Could not set register {register} to {written}",
+    role=Role.REFUSED,
+    source=f"{KVM_C}, where the value cannot be read",
 )
 REFUSED_UNKNOWN = Wording(
     name="refused-unknown", template="Could not set register {register}: unknown to KVM", role=Role.REFUSED, source=f"{KVM_C}, ENOENT"
@@ -240,10 +251,14 @@ NO_PIN_PROPERTY_BARE = Wording(
     source="QEMU qom/object.c object_property_find_err; not observed",
 )
 PSCI_UNSUPPORTED = Wording(
-    name="psci-unsupported", template="KVM in this kernel does not support PSCI version {version}", source=f"{KVM_C} of 11.0.3; observed on 11.1.3"
+    name="psci-unsupported",
+    template="KVM in this kernel does not support PSCI version {version}",
+    source=f"{KVM_C} of 11.0.3; observed on 11.1.3",
 )
 PSCI_HINT = Wording(
-    name="psci-hint", template="Consider setting the kvm-psci-version property on the migration source.", source=f"{KVM_C} of 11.0.3; observed"
+    name="psci-hint",
+    template="Consider setting the kvm-psci-version property on the migration source.",
+    source=f"{KVM_C} of 11.0.3; observed",
 )
 PSCI_INVALID = Wording(name="psci-invalid", template="Invalid PSCI version.", source=f"{KVM_C} of 11.0.3")
 VCPU_FAILED = Wording(
@@ -270,7 +285,9 @@ FIRECRACKER_SET_OLD = Wording(
     source="firecracker 05a32b1c2bf6 src/vmm/src/arch/aarch64/vcpu.rs VcpuError::SetOneReg",
 )
 CLOUD_HYPERVISOR_SET = Wording(
-    name="cloud-hypervisor-set", template="Failed to set system register: {os_error}", source="cloud-hypervisor hypervisor/src/cpu.rs SetSysRegister"
+    name="cloud-hypervisor-set",
+    template="Failed to set system register: {os_error}",
+    source="cloud-hypervisor hypervisor/src/cpu.rs SetSysRegister",
 )
 CLOUD_HYPERVISOR_STATE = Wording(
     name="cloud-hypervisor-state",
@@ -287,15 +304,23 @@ EXITED = Wording(
     source="libvirt src/qemu/qemu_process.c qemuProcessWaitForMonitor, to 9.0.0 and later",
 )
 JOB_FAILED = Wording(name="libvirt-job", template="job '{direction}' failed:", role=Role.WRAP, source=f"{LIBVIRT}:2043-2060")
-JOB_UNEXPECTED = Wording(name="libvirt-unexpected", template="job '{direction}' unexpectedly failed", role=Role.WRAP, source=f"{LIBVIRT}:2043-2060")
-JOB_POST_COPY = Wording(name="libvirt-post-copy", template="job '{direction}' failed in post-copy phase", role=Role.WRAP, source=f"{LIBVIRT}:2043-2060")
+JOB_UNEXPECTED = Wording(
+    name="libvirt-unexpected", template="job '{direction}' unexpectedly failed", role=Role.WRAP, source=f"{LIBVIRT}:2043-2060"
+)
+JOB_POST_COPY = Wording(
+    name="libvirt-post-copy", template="job '{direction}' failed in post-copy phase", role=Role.WRAP, source=f"{LIBVIRT}:2043-2060"
+)
 LIBVIRT_MACHINE = Wording(
     name="libvirt-machine",
     template="Emulator '{emulator}' does not support machine type '{machine}'",
     source="libvirt src/qemu/qemu_validate.c: said before QEMU is started",
 )
-TERMINATED = Wording(name="terminated", template="terminating on signal {signal}", role=Role.NOISE, source="QEMU system/runstate.c; observed")
-MONITOR = Wording(name="monitor", template="monitor - type 'help' for more information", role=Role.NOISE, source="QEMU monitor/hmp.c; observed")
+TERMINATED = Wording(
+    name="terminated", template="terminating on signal {signal}", role=Role.NOISE, source="QEMU system/runstate.c; observed"
+)
+MONITOR = Wording(
+    name="monitor", template="monitor - type 'help' for more information", role=Role.NOISE, source="QEMU monitor/hmp.c; observed"
+)
 
 
 # --- which of them a VMM prints -------------------------------------------------------------------------------------------------------
