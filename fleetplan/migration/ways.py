@@ -17,13 +17,15 @@ import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware.guest_view import Item, losses
-from fleetplan.fleet.model import Birth, Disks, Equipment, Fleet, Guest, Host, HostName, Release
+from fleetplan.firmware.vcpu import Kvm
+from fleetplan.fleet.model import Birth, Disks, Equipment, Fleet, Guest, Host, HostName, Reboot, Release
 from fleetplan.fleet.policy import Waiver
+from fleetplan.migration.carry import certainly
 from fleetplan.migration.classes import ClassTable, GuestClassId
-from fleetplan.migration.offers import suited
+from fleetplan.migration.offers import HostOffer, combinations, suited
 from fleetplan.migration.reasons import Judgment, ReasonKind, Verdict
 from fleetplan.migration.verdict import Judge
-from fleetplan.migration.vmm import ROWS, knows_machine, parse
+from fleetplan.migration.vmm import ROWS, VmmProfile, knows_machine, parse
 
 PINS = ("1.3", "1.2", "1.1", "1.0", "0.2")
 """PSCI versions that a pin may have, newest first: a pin takes no more from the guest than it must."""
@@ -51,11 +53,12 @@ class WayKind(StrEnum):
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):
-    """One way. `tried`: it was judged, and the move is allowed, with `verdict` (None: no move is left to judge). `permitted` False: policy forbids the restart it needs.
+    """One way.
 
-    `psci` None: without a pin. `lost` are services and mitigations that the guest has not got any more. `offered`: the release is one
-    that the inventory has anywhere. `hosts` are those in between. `keys` are the registers of a waiver, or the key that is changed.
-    `fact` is what decides, `outcomes` what it may come to.
+    `tried`: it was judged, and the move is allowed, with `verdict` (None: no move is left to judge). `permitted` False: policy forbids
+    the restart that it needs. `psci` None: without a pin. `lost` are services and mitigations that the guest has not got any more.
+    `offered`: the release is one that the inventory has anywhere. `hosts` are those in between. `keys` are the registers of a waiver,
+    or the key that is changed. `fact` is what decides, `outcomes` what it may come to.
     """
 
     kind: WayKind
@@ -154,10 +157,10 @@ def applied(move: Move, way: Way) -> Move:
         case WayKind.RESTART:
             release = move.source.release
             born = Birth(kernel=release.kernel, vmm=release.vmm, psci=way.psci)
-            return _with_guest(move, replace(guest, born=born, vmm=None, machine=way.machine or guest.machine))
+            return _with_guest(move, replace(guest, born=born, rebooted=NEVER, vmm=None, machine=way.machine or guest.machine))
         case WayKind.BOOT_THERE:
             born = Birth(kernel=move.goal.kernel, vmm=move.goal.vmm, psci=way.psci)
-            return _with_guest(move, replace(guest, on=move.destination.name, born=born, vmm=None))
+            return _with_guest(move, replace(guest, on=move.destination.name, born=born, rebooted=NEVER, vmm=None))
         case WayKind.RELEASE:
             target = fleet.target if way.release is None else way.release
             return Move(replace(fleet, target=target), guest, move.destination, upgraded=True)
@@ -170,6 +173,10 @@ def applied(move: Move, way: Way) -> Move:
             return Move(replace(fleet, policy=policy), guest, move.destination, move.upgraded)
         case _:
             assert_never(way.kind)
+
+
+NEVER = Reboot(ever=False)
+"""Of a guest that has just cold booted."""
 
 
 def _with_guest(move: Move, guest: Guest) -> Move:
@@ -216,11 +223,17 @@ def _outcomes(now: Judged) -> tuple[Verdict, ...]:
     """What the move comes to in each of the ways in which the hosts may be, best first."""
     state = now.classes.guest_class(now.kind)
     here, there = (suited(now.classes.host_class(place), state.features, state.equipment.bound_to) for place in (now.here, now.there))
-    judge = Judge()
-    single = [[replace(offered, kvms=(kvm,), vmms=(vmm,)) for kvm in offered.kvms for vmm in offered.vmms] for offered in (here, there)]
-    pairs = [(one, other) for one in single[0] for other in single[1]][:MOST_OUTCOMES]
-    found = {judge.ruling(state, one, other)[0] for one, other in pairs}
+    judge, cases = Judge(), combinations(now.classes.possible(now.kind), here, there)[:MOST_OUTCOMES]
+    found = set()
+    for case in cases:
+        one, other = _certain(here, case.source, case.saver), _certain(there, case.destination, case.loader)
+        found.add(judge.ruling(certainly(case.guest), one, other)[0])
     return tuple(verdict for verdict in Verdict if verdict in found)
+
+
+def _certain(offered: HostOffer, kvm: Kvm, vmm: VmmProfile) -> HostOffer:
+    """A host of which it is known which of the things that it may be it is."""
+    return replace(offered, kvms=(kvm,), vmms=(vmm,), choices=((),), read=offered.read[:1])
 
 
 def _stones(move: Move) -> Iterator[Way]:
@@ -327,14 +340,11 @@ def _cost(now: Judged, place: int, pin: str | None) -> tuple[Item, ...] | None:
     """What the guest has not got any more after a cold boot with this pin (None: with none); None where it does not start, or may not."""
     before = now.classes.guest_class(now.kind)
     fresh, usual = (now.classes.cold_boot(now.plain, place, psci) for psci in (pin, None))
-    if fresh is None:
+    if fresh is None or (before.psci_max is not None and now.classes.newest_psci(fresh) > before.psci_max):
         return None
-    booted = now.classes.guest_class(fresh)
-    if before.psci_max is not None and booted.psci > before.psci_max:
-        return None
-    gone = set(losses(before.promise, booted.promise))
-    if usual is not None:
-        gone |= set(losses(now.classes.guest_class(usual).promise, booted.promise))
+    had = [now.kind] if usual is None else [now.kind, usual]
+    promises = [possible.state.promise for kind in had for possible in now.classes.possible(kind)]
+    gone = {item for possible in now.classes.possible(fresh) for promise in promises for item in losses(promise, possible.state.promise)}
     return tuple(item for item in Item if item in gone)
 
 

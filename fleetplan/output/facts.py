@@ -18,6 +18,11 @@ class HowTo(msgspec.Struct, frozen=True):
 
 
 HOW: tuple[HowTo, ...] = (
+    HowTo(
+        "born.registers", "save the guest to a file, and read it with QEMU's scripts/analyze-migration.py", "born.registers of the guest"
+    ),
+    HowTo("born.kernel", "ask who started the guest: its VMM's log says when, the host's journal on which kernel", "born of the guest"),
+    HowTo("`rebooted`", "uptime, in the guest: since before or after it moved here", "rebooted of the guest"),
     HowTo("MIDR_EL1", f"cat {IDENTIFICATION}/midr_el1 {IDENTIFICATION}/revidr_el1", "midr, revidr"),
     HowTo("spectre_v2 text", f"cat {VULNERABILITIES}/spectre_v2", "vulnerabilities.spectre_v2"),
     HowTo("spec_store_bypass text", f"cat {VULNERABILITIES}/spec_store_bypass", "vulnerabilities.spec_store_bypass"),

@@ -107,7 +107,7 @@ def test_every_tried_way_gives_an_allowed_move(asked: Move) -> None:
                 table = ClassTable(asked.fleet)
                 there = [one.name for one in asked.fleet.hosts].index(asked.destination.name)
                 place = (table.hosts_then if asked.upgraded else table.hosts_now)[there]
-                fresh = replace(asked.guest, born=Birth(kernel=None, psci=None))
+                fresh = replace(asked.guest, born=Birth())
                 plain = ClassTable(replace(asked.fleet, guests=(fresh,)))
                 assert plain.cold_boot(plain.guests[0], place, way.psci) is not None
             case _:
@@ -191,7 +191,7 @@ def test_unknown_names_the_fact_and_what_it_may_come_to() -> None:
     asked = move(host("a", "6.18.15", "qemu-11.1.3"), host("b", "6.1.176", "qemu-10.1.0-19.el10"), born=Birth(kernel="6.1.176"))
     found = by_kind(asked)
     assert hop(asked).verdict is Verdict.UNKNOWN
-    assert found[WayKind.FACT].fact == "the changelog of the VMM's package"
+    assert found[WayKind.FACT].fact == "the changelog of the VMM's package (qemu-10.1.0-19.el10)"
     assert len(found[WayKind.FACT].outcomes) > 1
     assert found[WayKind.POLICY].keys == ("unknown",)
 
