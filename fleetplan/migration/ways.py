@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from fleetplan.firmware.guest_view import Item, losses
 from fleetplan.firmware.vcpu import Kvm
-from fleetplan.fleet.model import Birth, Disks, Equipment, Fleet, Guest, Host, HostName, Reboot, Release
+from fleetplan.fleet.model import Birth, Disks, Equipment, Fleet, Guest, Host, HostName, HostState, Reboot, Release
 from fleetplan.fleet.policy import Waiver
 from fleetplan.migration.carry import certainly
 from fleetplan.migration.classes import ClassTable, GuestClassId
@@ -132,6 +132,7 @@ def ways(move: Move) -> tuple[Way, ...]:
     now = judged(move)
     if now.allowed:
         return ()
+    move = Move(replace(move.fleet, guests=(move.guest,)), move.guest, move.destination, move.upgraded)
     found = [
         *_facts(now),
         *_stones(move),
@@ -241,7 +242,7 @@ def _stones(move: Move) -> Iterator[Way]:
     from fleetplan.migration.graph import state_graph, stepping_stones  # noqa: PLC0415 - networkx, for blocked moves only
 
     hosts = _representatives(move)
-    if len(hosts) < MOST_HOPS:
+    if len(hosts) < LEAST_HOSTS:
         return
     classes = ClassTable(replace(move.fleet, hosts=hosts, guests=(move.guest,)))
     by_class = {number: host.name for host, number in zip(hosts, classes.hosts_now, strict=True)}
@@ -258,8 +259,11 @@ def _stones(move: Move) -> Iterator[Way]:
         yield Way(kind=WayKind.STEPPING_STONE, tried=True, verdict=_last_verdict(classes, chain), hosts=between)
 
 
-MOST_HOPS = 3
+LEAST_HOSTS = 3
 """A stepping stone takes at least so many hosts: two ends and one between."""
+
+MOST_STONES = 24
+"""Kinds of hosts that are tried in between: among 24 kinds there are some 600 moves to judge."""
 
 
 def _goal(move: Move, hosts: tuple[Host, ...], classes: ClassTable) -> int:
@@ -280,10 +284,14 @@ def _representatives(move: Move) -> tuple[Host, ...]:
     for host in move.fleet.hosts:
         if host.name in ends:
             kept.append(host)
-        elif host.pool == move.source.pool and may_land(move.guest, host) and (host.release, host.facts) not in seen:
+        elif len(seen) < MOST_STONES and _is_stone(move, host) and (host.release, host.facts) not in seen:
             seen.append((host.release, host.facts))
             kept.append(host)
     return tuple(kept)
+
+
+def _is_stone(move: Move, host: Host) -> bool:
+    return host.pool == move.source.pool and host.state is HostState.UP and may_land(move.guest, host)
 
 
 def may_land(guest: Guest, host: Host) -> bool:
