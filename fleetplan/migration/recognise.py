@@ -13,7 +13,8 @@ from fleetplan.firmware import encodings
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.errno import Errno
 from fleetplan.migration.reasons import Stage
-from fleetplan.migration.vmm import PACKAGES, ROWS, Family, Text, VmmProfile
+from fleetplan.migration.vmm import ROWS, Family, Text, VmmProfile, parse, profiles
+from fleetplan.migration.vmm_packages import PACKAGES, Package
 from fleetplan.migration.wordings import SCRIPTS, WORDINGS, Role, Script, Wording, display, pack, read_register
 
 
@@ -187,7 +188,7 @@ def _by_name(name: str) -> int | None:
 class Printer(msgspec.Struct, frozen=True, kw_only=True):
     """Versions of a VMM: from `first` on and before `before` (empty: no end).
 
-    `package`: the distribution whose builds of that number differ among themselves.
+    `package`: the distribution's product whose builds of that number speak otherwise than upstream.
     """
 
     family: Family
@@ -213,9 +214,15 @@ def _speakers(row: Script, lines: Sequence[Line]) -> Iterator[Printer]:
         if not before or first < before:
             yield Printer(family=known.family, first=first, before=before)
     for package in PACKAGES if row.family is Family.QEMU else ():
-        profile = VmmProfile(family=row.family, load=package.load, text=package.text, knows_pin=False)
-        if row.of(profile) and _all_spelled(package.text, lines):
-            yield Printer(family=row.family, first=package.numbers, package="RHEL")
+        profile = VmmProfile(family=row.family, load=package.load, text=package.text, knows_pin=package.knows_pin)
+        if row.of(profile) and _all_spelled(package.text, lines) and _differs(package):
+            yield Printer(family=row.family, first=package.numbers, package=package.product)
+
+
+def _differs(package: Package) -> bool:
+    """Whether a package speaks otherwise than the upstream release of its number."""
+    upstream = next(iter(profiles(parse(f"{Family.QEMU.value}-{'.'.join(map(str, package.numbers))}"))))
+    return (package.load, package.text) != (upstream.load, upstream.text)
 
 
 def _all_spelled(text: Text, lines: Sequence[Line]) -> bool:

@@ -18,7 +18,7 @@ from fleetplan.firmware.encodings import parts, sysreg
 from fleetplan.firmware.errno import Errno
 from fleetplan.firmware.registers import BY_ID, Block, register_id
 from fleetplan.migration.reasons import Stage
-from fleetplan.migration.vmm import Family, Load, Text, VmmProfile
+from fleetplan.migration.vmm import TOLERANT, Family, Load, Text, VmmProfile
 
 STRERROR: Mapping[Errno, str] = {
     Errno.EPERM: "Operation not permitted",
@@ -353,7 +353,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return frozenset((*self.lines, *self.then))
 
 
-A, B0, B1, STRICT = (frozenset({load}) for load in (Load.A, Load.B0, Load.B1, Load.STRICT))
+A, B0, B1 = frozenset({Load.A}), frozenset({Load.B0}), TOLERANT
 OLD = frozenset({Text.S1, Text.S2})
 S1, S2, S3, S4 = (frozenset({text}) for text in (Text.S1, Text.S2, Text.S3, Text.S4))
 REFUSALS = (REFUSED_IS, REFUSED, REFUSED_UNKNOWN, REFUSED_ERRNO)
