@@ -14,7 +14,7 @@ from fleetplan.findings.catalogue import RULES
 from fleetplan.findings.finding import Finding
 from fleetplan.firmware.registers import BY_ID, psci_text
 from fleetplan.fleet.model import HostName
-from fleetplan.migration.mechanisms.shifts import InFleet, Shift
+from fleetplan.migration.mechanisms.shifts import InFleet, Kind, Shift
 from fleetplan.migration.mechanisms.simulation import Outcome, Refusal
 from fleetplan.migration.mechanisms.tables import Case, Comparison, Extension, Foresight
 from fleetplan.migration.reasons import Judgment, Reason, Verdict
@@ -237,12 +237,21 @@ def _in_fleet(fleet: InFleet) -> Mapping[str, Any]:
 
 
 def _shift(shift: Shift) -> Mapping[str, Any]:
-    example = shift.example
     return {
         "today": {"verdict": shift.today[0], "stage": shift.today[1]},
         "then": {"verdict": shift.then[0], "stage": shift.then[1]},
         "moves": shift.moves,
         "guests": shift.guests,
+        "kinds": [_kind(kind) for kind in shift.kinds],
+    }
+
+
+def _kind(kind: Kind) -> Mapping[str, Any]:
+    example = kind.example
+    return {
+        "source": kind.source,
+        "destination": kind.destination,
+        "moves": kind.moves,
         "example": {
             "guest": example.guest,
             "source": example.source,

@@ -400,7 +400,7 @@ def test_the_register_is_what_linux_has_so_it_changes_nothing() -> None:
 def test_without_the_register_the_way_back_would_be_an_unsafe_success() -> None:
     subject = fleet("6.12.94", "6.18.15")
     told = {effect.mechanism.name: effect.shifts for effect in in_fleet(subject, ClassTable(subject), MECHANISMS).effects}
-    back = {name: [shift.then for shift in shifts if shift.example.guest == "g1"] for name, shifts in told.items()}
+    back = {name: [shift.then for shift in shifts if shift.kinds[0].example.guest == "g1"] for name, shifts in told.items()}
     assert back["no compat"] == back["vCPU feature"] == [(Verdict.STRIPS, Stage.AFTER)]
     assert back["machine type, sysreg"] == [(Verdict.FAILS, Stage.START)]
 
@@ -427,6 +427,18 @@ def test_a_capability_and_a_restore_check_would_have_shown_the_refused_version()
     subject = fleet("6.12.94", "6.18.15")
     warned = in_fleet(subject, ClassTable(subject), ()).warnings
     assert (warned.bad, warned.capability, warned.restore_check, warned.either) == (1, 1, 1, 1)
+
+
+def test_each_changed_move_is_named_once_with_a_host_that_the_guest_is_not_on() -> None:
+    subject = fleet("4.15", "4.16.3", "4.17", "4.17")
+    table = ClassTable(subject)
+    for effect in in_fleet(subject, table, MECHANISMS).effects:
+        assert sum(shift.moves for shift in effect.shifts) <= effect.moves
+        for shift in effect.shifts:
+            assert shift.today != shift.then
+            assert len({(kind.source, kind.destination) for kind in shift.kinds}) == len(shift.kinds)
+            assert all(kind.example.source != kind.example.destination for kind in shift.kinds)
+            assert shift.guests <= shift.moves
 
 
 def test_guests_that_never_migrate_are_not_counted() -> None:

@@ -152,7 +152,7 @@ def _fleet(fleet: InFleet) -> Section:
 def _shifted(effect: Effect) -> Iterator[tuple[str, ...]]:
     for shift in effect.shifts:
         today, then = stage_words(*shift.today), stage_words(*shift.then)
-        yield effect.mechanism.name, today, then, f"{shift.moves:,}", _example(shift.example)
+        yield effect.mechanism.name, today, then, f"{shift.moves:,}", _example(shift.kinds[0].example)
 
 
 def _example(example: Example) -> str:
