@@ -445,3 +445,11 @@ def test_guests_that_never_migrate_are_not_counted() -> None:
     subject = fleet("6.12.94", "6.18.15")
     rooted = replace(subject, guests=tuple(replace(guest, migratable=False) for guest in subject.guests))
     assert all(effect.moves == 0 for effect in in_fleet(rooted, ClassTable(rooted), MECHANISMS).effects)
+
+
+def test_every_way_to_load_can_be_asked_for() -> None:
+    from fleetplan.cli.mechanisms import command
+    from fleetplan.output.views.mechanisms import LOADS
+
+    offered = next(option.type for option in command.params if option.name == "load")
+    assert list(getattr(offered, "choices", ())) == [load.value for load in Load] == [load.value for load in LOADS]
