@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetplan.firmware.encodings import AARCH64_IDS, CCSIDR_IDS, EVENT_IDS, by_name
@@ -51,6 +51,7 @@ def written(wording: Wording, facts: dict[str, Any], text: Text) -> str:
 
 
 @pytest.mark.parametrize("wording", WORDINGS, ids=lambda wording: wording.name)
+@settings(deadline=None)
 @given(data=st.data())
 def test_what_is_written_is_read(wording: Wording, data: st.DataObject) -> None:
     facts, text = facts_of(data, wording), data.draw(st.sampled_from([Text.S3, Text.S4]))
@@ -61,6 +62,7 @@ def test_what_is_written_is_read(wording: Wording, data: st.DataObject) -> None:
     }
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_prefixes_time_stamps_quoting_and_broken_lines_are_read_over(data: st.DataObject) -> None:
     wordings = data.draw(st.lists(st.sampled_from([row for row in WORDINGS if row.role is not Role.NOISE]), min_size=1, max_size=4))
