@@ -10,9 +10,8 @@ from fleetplan.firmware.registers import BY_NAME, describe
 from fleetplan.fleet.model import GuestName
 from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.classes import GuestClassId, HostClassId
-from fleetplan.migration.ways import PINS
 from fleetplan.planner.packing import Landing
-from fleetplan.planner.problem import Fate, Problem
+from fleetplan.planner.problem import PINS, Fate, Problem
 from fleetplan.rollout.plan import PointOfNoReturn
 
 

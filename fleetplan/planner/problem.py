@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from fnmatch import fnmatchcase
 
 from fleetplan.fleet.model import Fleet, Guest, HostState, Scope
 from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
-from fleetplan.migration.ways import PINS, may_land
 
 
 class Fate(Enum):
@@ -100,7 +100,10 @@ class Problem:
 
     def may_land(self, guest: int, host: int) -> bool:
         """Whether `allow` and `deny` let a guest onto a host."""
-        return may_land(self.guests[guest], self.hosts[host])
+        record, name = self.guests[guest], self.hosts[host].name
+        if record.allow and not any(fnmatchcase(name, pattern) for pattern in record.allow):
+            return False
+        return not any(fnmatchcase(name, pattern) for pattern in record.deny)
 
     def is_choosy(self, guest: int) -> bool:
         """Whether `allow` or `deny` say anything of the guest."""
@@ -169,3 +172,7 @@ class Problem:
             for place, count in hosts.items()
             if (limit := by_scope[place[0]]) is not None
         }
+
+
+PINS = ("1.3", "1.2", "1.1", "1.0", "0.2")
+"""PSCI versions that a pin may have, newest first: a pin takes no more from the guest than it must."""

@@ -122,6 +122,7 @@ class _Scheduler:
         held = [place for place in self._problem.places(host) if place in self._clock.slots]
         if not self._problem.is_held(host):
             waits += [heapq.heappop(self._clock.slots[place]) for place in held]
+            waits += [free for place in held for free in self._clock.owed[place]]
         cordon = self._add(StepKind.CORDON, record.name, waits, CORDON_S, host=host)
         ends = self._drain(host, landings, cordon) or [cordon]
         boots = [self._boots.restarts[guest] for guest in self._problem.residents[host] if guest in self._boots.restarts]
@@ -140,7 +141,7 @@ class _Scheduler:
         if len(self._clock.owed[place]) < self._debts[place]:
             self._clock.owed[place].append(free)
         else:
-            heapq.heappush(self._clock.slots[place], max([free, *self._clock.owed[place]]))
+            heapq.heappush(self._clock.slots[place], free)
 
     def _drain(self, host: int, landings: list[Landing], cordon: Step) -> list[Step]:
         """Migrate guests, always the one whose landing place is free first; the last step of each stream."""
