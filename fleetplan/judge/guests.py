@@ -1,143 +1,140 @@
-"""Invariants of guests: where they may go, what their moves do to them, and their restarts."""
+"""Invariants of guests: where they are, where they may go, and their restarts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from fleetplan.firmware.registers import psci_value
-from fleetplan.fleet.model import Guest, GuestName, HostName
+import numpy as np
+
+from fleetplan.fleet.model import HostName
 from fleetplan.fleet.policy import Immovable
-from fleetplan.judge.case import Case, broken
+from fleetplan.judge.case import Case
+from fleetplan.judge.layout import NEVER, listed
+from fleetplan.rollout.columns import NONE, STATES, Flags, Numbers
 from fleetplan.rollout.invariants import InvariantId, Violation
-from fleetplan.rollout.plan import Step, StepKind
-
-
-def _moves(case: Case) -> Iterator[tuple[Step, Guest]]:
-    for step in case.migrations:
-        yield step, case.guests[step.guest or GuestName("")]
+from fleetplan.rollout.plan import StepKind
 
 
 def placement(case: Case) -> Iterator[Violation]:
     """Whatever happens to a guest happens where it is, one thing after the other."""
-    for guest, steps in case.of_guest.items():
-        here, since, stopped = case.guests[guest].on, 0, False
-        for step in steps:
-            there = step.source if step.kind is StepKind.MIGRATE else step.host
-            if there != here or step.destination == here:
-                yield broken(InvariantId.PLACEMENT, f"guest {guest}", step, is_on=here)
-            elif step.start_s < since:
-                yield broken(InvariantId.PLACEMENT, f"guest {guest}", step, busy_until_s=since)
-            elif step.kind is StepKind.MIGRATE and stopped:
-                yield broken(InvariantId.PLACEMENT, f"guest {guest}", step, state="stopped")
-            stopped = step.kind is StepKind.STOP or (stopped and step.kind is not StepKind.START)
-            here, since = step.destination or here, step.end_s
+    rows, columns = case.rows, case.steps
+    moves = case.row_is(StepKind.MIGRATE)
+    there = np.where(moves, columns.source[rows], columns.host[rows])
+    elsewhere = (there != case.here) | (moves & (columns.destination[rows] == case.here))
+    free_at = np.zeros(len(rows), np.int64)
+    free_at[1:] = columns.end_s[rows[:-1]]
+    free_at[case.row_first == np.arange(len(rows))] = 0
+    early = columns.start_s[rows] < free_at
+    stopped = moves & _stopped(case)
+    for row in listed(elsewhere | early | stopped):
+        step = int(rows[row])
+        if elsewhere[row]:
+            facts: dict[str, object] = {"is_on": case.hosts.names[case.here[row]]}
+        elif early[row]:
+            facts = {"busy_until_s": free_at[row]}
+        else:
+            facts = {"state": "stopped"}
+        yield case.broken(InvariantId.PLACEMENT, case.guest_subject(step), step, **facts)
+
+
+def _stopped(case: Case) -> Flags:
+    """Rows before which the guest was stopped, and not started since."""
+    last = case.last_row(case.row_is(StepKind.STOP, StepKind.START))
+    stopped: Flags = (last != NONE) & case.row_is(StepKind.STOP)[last]
+    return stopped
 
 
 def pool(case: Case) -> Iterator[Violation]:
     """Both ends of a migration are in one pool."""
-    for step, _ in _moves(case):
-        source, destination = (case.hosts[name or HostName("")].pool for name in (step.source, step.destination))
-        if source != destination:
-            yield broken(InvariantId.POOL, step.id, step, source_pool=source, destination_pool=destination)
+    moves, pools = case.migrations, case.hosts.pool
+    source, destination = pools[case.steps.source[moves]], pools[case.steps.destination[moves]]
+    for place in listed(source != destination):
+        step, names = int(moves[place]), case.hosts.pool_names
+        facts = {"source_pool": names[source[place]], "destination_pool": names[destination[place]]}
+        yield case.broken(InvariantId.POOL, case.steps.id(step), step, **facts)
 
 
 def allowed(case: Case) -> Iterator[Violation]:
     """A destination matches `allow` and does not match `deny`."""
-    for step, guest in _moves(case):
-        name = step.destination or ""
-        wanted = not guest.allow or any(fnmatchcase(name, pattern) for pattern in guest.allow)
-        if not wanted or any(fnmatchcase(name, pattern) for pattern in guest.deny):
-            yield broken(InvariantId.ALLOWED, step.id, step, destination=name)
+    moves = case.migrations
+    seen: dict[tuple[tuple[str, ...], tuple[str, ...], HostName], bool] = {}
+    for step in listed(case.guests.choosy[case.steps.guest[moves]], moves):
+        guest = case.fleet.guests[case.steps.guest[step]]
+        key = (guest.allow, guest.deny, case.hosts.names[case.steps.destination[step]])
+        if key not in seen:
+            seen[key] = _admits(*key)
+        if not seen[key]:
+            yield case.broken(InvariantId.ALLOWED, case.steps.id(step), step, destination=key[2])
+
+
+def _admits(allow: tuple[str, ...], deny: tuple[str, ...], host: HostName) -> bool:
+    wanted = not allow or any(fnmatchcase(host, pattern) for pattern in allow)
+    return wanted and not any(fnmatchcase(host, pattern) for pattern in deny)
 
 
 def migratable(case: Case) -> Iterator[Violation]:
     """Guests with `migrate: never` stay."""
-    for step, guest in _moves(case):
-        if not guest.migratable:
-            yield broken(InvariantId.MIGRATABLE, f"guest {guest.name}", step)
+    moves = case.migrations
+    for step in listed(~case.guests.migratable[case.steps.guest[moves]], moves):
+        yield case.broken(InvariantId.MIGRATABLE, case.guest_subject(step), step)
+
+
+def landing(case: Case) -> Iterator[Violation]:
+    """Destinations take guests, sources are there."""
+    moves, columns = case.migrations, case.steps
+    for step in listed(~case.alive[columns.source[moves]], moves):
+        source = columns.source[step]
+        facts = {"source": case.hosts.names[source], "state": STATES[case.hosts.state[source]].value}
+        yield case.broken(InvariantId.LANDING, columns.id(step), step, **facts)
+    since, until = case.closed
+    there = columns.destination[moves]
+    for step in listed((since[there] < columns.end_s[moves]) & (columns.start_s[moves] < until[there]), moves):
+        destination = columns.destination[step]
+        facts = {"destination": case.hosts.names[destination], "closed_from_s": since[destination]}
+        yield case.broken(InvariantId.LANDING, columns.id(step), step, **facts)
 
 
 def restartable(case: Case) -> Iterator[Violation]:
     """Only guests that may restart are stopped, and only where policy restarts in place, or for a pin."""
+    stops = case.by_kind[StepKind.STOP]
     in_place = case.fleet.policy.immovable is Immovable.RESTART
     pinned = {pin.guest for pin in case.plan.pins}
-    for name, steps in case.of_guest.items():
-        for step in steps:
-            if step.kind is StepKind.STOP and not (case.guests[name].restartable and (in_place or name in pinned)):
-                yield broken(InvariantId.RESTARTABLE, f"guest {name}", step)
-
-
-def verdict(case: Case) -> Iterator[Violation]:
-    """Each move is judged for the guest and the hosts as they are then; it must be allowed, and be what the plan says."""
-    for guest, journey in case.journeys:
-        for step, kind in journey:
-            if step.kind is not StepKind.MIGRATE or step.source is None or step.destination is None:
-                continue
-            source, destination = case.host_class(step.source, step.start_s), case.host_class(step.destination, step.start_s)
-            hop = case.classes.hop(kind, source, destination)
-            if not hop.allowed or hop.verdict.value != step.verdict:
-                yield broken(InvariantId.VERDICT, f"guest {guest}", step, claimed=step.verdict, verdict=hop.verdict, allowed=hop.allowed)
-
-
-def psci_max(case: Case) -> Iterator[Violation]:
-    """No cold boot gives a guest a newer PSCI version than it bears."""
-    for guest, step, pin, kind in _boots(case):
-        most = case.guests[guest].psci_max
-        booted = case.classes.cold_boot(kind, case.host_class(step.host or HostName(""), step.start_s), pin)
-        if most is not None and booted is not None and case.classes.newest_psci(booted) > psci_value(most):
-            yield broken(InvariantId.PSCI_MAX, f"guest {guest}", step, psci_max=most)
-
-
-def _boots(case: Case) -> Iterator[tuple[GuestName, Step, str | None, int]]:
-    """Every cold boot: the guest, its start step, the pin that counts then, and the class before."""
-    pins = {pin.guest: pin.psci for pin in case.plan.pins}
-    for guest, journey in case.journeys:
-        for step, kind in journey:
-            if step.kind is StepKind.START:
-                set_before = any(other.kind is StepKind.PIN and other.end_s <= step.start_s for other in case.of_guest[guest])
-                yield guest, step, pins.get(guest) if set_before else None, kind
-
-
-def pins(case: Case) -> Iterator[Violation]:
-    """A listed pin is set by a step, and counts from a cold boot that works with it; and no pin is set that is not listed."""
-    rule = InvariantId.PINS
-    listed = {pin.guest: pin for pin in case.plan.pins}
-    if len(listed) != len(case.plan.pins):
-        yield broken(rule, "plan", listed="a guest twice")
-    boots = {step.id: (guest, pin) for guest, step, pin, _ in _boots(case)}
-    for guest, pin in listed.items():
-        if boots.get(pin.effective) != (guest, pin.psci):
-            yield broken(rule, f"guest {guest}", effective=pin.effective, psci=pin.psci)
-    for step in case.steps:
-        if step.kind is StepKind.PIN and step.guest not in listed:
-            yield broken(rule, f"guest {step.guest}", step, listed="no")
-    for guest, step, chosen, kind in _boots(case):
-        if case.classes.cold_boot(kind, case.host_class(step.host or HostName(""), step.start_s), chosen) is None:
-            yield broken(rule, f"guest {guest}", step, starts="no", psci=chosen)
+    for step in stops.tolist():
+        guest = case.steps.guest[step]
+        if not (case.guests.restartable[guest] and (in_place or case.guests.names[guest] in pinned)):
+            yield case.broken(InvariantId.RESTARTABLE, case.guest_subject(step), step)
 
 
 def running(case: Case) -> Iterator[Violation]:
     """Stops and starts come in pairs, and a start comes after the uncordon of a host that was upgraded meanwhile."""
-    for guest, steps in case.of_guest.items():
-        stop: Step | None = None
-        for step in steps:
-            if step.kind is StepKind.STOP:
-                if stop is not None:
-                    yield broken(InvariantId.RUNNING, f"guest {guest}", step, stopped="twice")
-                stop = step
-            elif step.kind is StepKind.START:
-                if stop is None:
-                    yield broken(InvariantId.RUNNING, f"guest {guest}", step, started="without a stop")
-                elif _too_early(case, stop, step):
-                    yield broken(InvariantId.RUNNING, f"guest {guest}", step, started="before its host serves again")
-                stop = None
-        if stop is not None:
-            yield broken(InvariantId.RUNNING, f"guest {guest}", stop, started="never")
+    rule, stops = InvariantId.RUNNING, case.row_is(StepKind.STOP)
+    boots = case.row_is(StepKind.STOP, StepKind.START)
+    before = case.last_row(boots)
+    stopped = (before != NONE) & stops[before]
+    open_until_next = stops.copy()
+    open_until_next[before[boots & (before != NONE)]] = False
+    for row in listed(boots & stops & stopped):
+        yield _restart(case, row, stopped="twice")
+    for row in listed(boots & ~stops & ~stopped):
+        yield _restart(case, row, started="without a stop")
+    for row in listed(boots & ~stops & stopped & _too_early(case, before)):
+        yield _restart(case, row, started="before its host serves again")
+    for row in listed(open_until_next):
+        step = int(case.rows[row])
+        yield case.broken(rule, case.guest_subject(step), step, started="never")
 
 
-def _too_early(case: Case, stop: Step, start: Step) -> bool:
-    upgrade, uncordon = case.one(start.host, StepKind.UPGRADE), case.one(start.host, StepKind.UNCORDON)
-    if upgrade is None or uncordon is None or upgrade.start_s < stop.end_s:
-        return False
-    return start.start_s < uncordon.end_s
+def _restart(case: Case, row: int, **facts: str) -> Violation:
+    step = int(case.rows[row])
+    return case.broken(InvariantId.RUNNING, case.guest_subject(step), step, **facts)
+
+
+def _too_early(case: Case, before: Numbers) -> Flags:
+    """Rows that start a guest on a host whose upgrade came after the stop, and before it serves again."""
+    host = case.steps.host[case.rows]
+    upgrade, uncordon = case.start_of(StepKind.UPGRADE, NEVER), case.end_of(StepKind.UNCORDON, NEVER)
+    both = (case.one[StepKind.UPGRADE] != NONE) & (case.one[StepKind.UNCORDON] != NONE)
+    stop_ends = case.steps.end_s[case.rows[before]]
+    early: Flags = both[host] & (upgrade[host] >= stop_ends) & (case.steps.start_s[case.rows] < uncordon[host])
+    return early

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from fleetplan.fleet.model import Fleet
-from fleetplan.judge import document, guests, hosts
+from fleetplan.judge import apart, claims, document, firmware, guests, hosts, limits, room, waiting
 from fleetplan.judge.case import Case
 from fleetplan.migration.classes import ClassTable
+from fleetplan.rollout.columns import FleetColumns
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan
 
@@ -26,35 +27,38 @@ FIRST: Mapping[InvariantId, Check] = {
 
 CHECKS: Mapping[InvariantId, Check] = {
     **FIRST,
-    InvariantId.AFTER: document.after,
+    InvariantId.AFTER: waiting.after,
     InvariantId.DURATION: document.duration,
     InvariantId.WAVES: document.waves,
     InvariantId.GATES: document.gates,
     InvariantId.PLACEMENT: guests.placement,
-    InvariantId.LANDING: hosts.landing,
+    InvariantId.LANDING: guests.landing,
     InvariantId.POOL: guests.pool,
     InvariantId.ALLOWED: guests.allowed,
     InvariantId.MIGRATABLE: guests.migratable,
     InvariantId.RESTARTABLE: guests.restartable,
-    InvariantId.VERDICT: guests.verdict,
-    InvariantId.PSCI_MAX: guests.psci_max,
-    InvariantId.PINS: guests.pins,
-    InvariantId.CAPACITY: hosts.capacity,
-    InvariantId.RESERVE: hosts.reserve,
-    InvariantId.APART: hosts.apart,
-    InvariantId.UNAVAILABLE: hosts.unavailable,
-    InvariantId.STREAMS: hosts.streams,
+    InvariantId.VERDICT: firmware.verdict,
+    InvariantId.PSCI_MAX: firmware.psci_max,
+    InvariantId.PINS: firmware.pins,
+    InvariantId.CAPACITY: room.capacity,
+    InvariantId.RESERVE: room.reserve,
+    InvariantId.APART: apart.apart,
+    InvariantId.UNAVAILABLE: limits.unavailable,
+    InvariantId.STREAMS: limits.streams,
     InvariantId.DRAINED: hosts.drained,
     InvariantId.CORDONED: hosts.cordoned,
     InvariantId.UPGRADED: hosts.upgraded,
     InvariantId.RUNNING: guests.running,
-    InvariantId.CLAIMS: document.claims,
+    InvariantId.CLAIMS: claims.claims,
 }
 
 
-def verify(fleet: Fleet, classes: ClassTable, plan: Plan, *, digest: str) -> list[Violation]:
-    """Judge a plan; sorted, empty if it passes. O(steps log steps + hosts + guests)."""
-    case = Case(fleet, classes, plan, digest)
+def verify(fleet: Fleet, classes: ClassTable, plan: Plan, *, digest: str, columns: FleetColumns | None = None) -> list[Violation]:
+    """Judge a plan; sorted, empty if it passes. O(steps log steps + hosts + guests).
+
+    `columns` are those of the fleet, where they have been made already.
+    """
+    case = Case(fleet, classes, plan, digest, columns)
     first = [violation for check in FIRST.values() for violation in check(case)]
     if first:
         return sorted(first)

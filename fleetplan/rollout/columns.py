@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,19 @@ from fleetplan.rollout.plan import Plan, Step, StepId, StepKind
 
 Numbers = NDArray[np.int64]
 Places = NDArray[np.int32]
+Ints = NDArray[np.signedinteger[Any]]
+"""Numbers of either size."""
 Flags = NDArray[np.bool_]
 Codes = NDArray[np.uint8]
 
 NONE = -1
 """No host, no guest, no group."""
+UNKNOWN = -2
+"""A name or an id that a plan uses and nobody knows."""
+LATEST_S = 1 << 40
+"""No time in a plan is as late as this (some 35,000 years): sums of a few such times fit into 64 bits."""
+OUT_OF_RANGE = -1
+"""Stands for a time that is no time of a plan: below 0, or not below `LATEST_S`."""
 
 KINDS: tuple[StepKind, ...] = tuple(StepKind)
 KIND_CODE: Mapping[StepKind, int] = {kind: code for code, kind in enumerate(KINDS)}
@@ -37,6 +45,8 @@ SCOPE_CODE: Mapping[Scope, int] = {scope: code for code, scope in enumerate(SCOP
 VERDICTS: tuple[Verdict, ...] = tuple(Verdict)
 VERDICT_CODE: Mapping[str, int] = {verdict.value: code for code, verdict in enumerate(VERDICTS)}
 NO_VERDICT = 255
+UNKNOWN_VERDICT = 254
+"""A word that is no verdict."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,6 +126,14 @@ class StepColumns:
     guest_names: Sequence[GuestName]
     given_ids: Sequence[StepId] | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError where columns do not fit together."""
+        columns = (self.wave, self.host, self.guest, self.source, self.destination, self.start_s, self.duration_s, self.verdict)
+        ends = self.after_at
+        fits = all(len(column) == len(self) for column in columns) and len(ends) == len(self) + 1
+        if not fits or ends[0] != 0 or ends[-1] != len(self.after) or bool((np.diff(ends) < 0).any()):
+            raise ValueError("columns of different lengths")
+
     def __len__(self) -> int:
         """The number of steps."""
         return len(self.kind)
@@ -150,6 +168,42 @@ class StepColumns:
             verdict=None if code == NO_VERDICT else VERDICTS[code].value,
             note=self.notes.get(step),
         )
+
+
+class Placement(Mapping[GuestName, HostName]):
+    """Where guests are, as a mapping from names to names that is made of columns."""
+
+    __slots__ = ("_number", "guest_names", "host_names", "on")
+
+    def __init__(self, guest_names: Sequence[GuestName], host_names: Sequence[HostName], on: Places) -> None:
+        self.guest_names = guest_names
+        self.host_names = host_names
+        self.on = on
+        self._number: dict[GuestName, int] = {}
+
+    def __len__(self) -> int:
+        """The number of guests."""
+        return len(self.guest_names)
+
+    def __iter__(self) -> Iterator[GuestName]:
+        """The guests in their order."""
+        return iter(self.guest_names)
+
+    def __getitem__(self, guest: GuestName) -> HostName:
+        """The host that a guest is on."""
+        if not self._number:
+            self._number = {name: place for place, name in enumerate(self.guest_names)}
+        host: HostName = self.host_names[self.on[self._number[guest]]]
+        return host
+
+    def as_dict(self) -> dict[GuestName, HostName]:
+        """All of it. O(guests)."""
+        return dict(zip(self.guest_names, map(self.host_names.__getitem__, self.on.tolist()), strict=True))
+
+    def same(self, other: Placement) -> bool:
+        """Whether two say the same, compared as columns."""
+        named = _alike(self.guest_names, other.guest_names) and _alike(self.host_names, other.host_names)
+        return named and bool(np.array_equal(self.on, other.on))
 
 
 N = TypeVar("N", HostName, GuestName)
@@ -273,32 +327,58 @@ def _coded(names: Iterable[str]) -> tuple[Places, tuple[str, ...]]:
 def step_columns(plan: Plan, host_names: Sequence[HostName], guest_names: Sequence[GuestName]) -> StepColumns:
     """The steps of a plan as columns; a plan that is made of them already gives them back.
 
-    Names and ids must be known (the judge sees to that first). O(steps + `after`).
+    What cannot be said in columns is marked, for the judge to see: names and ids that nobody knows are UNKNOWN, words that are no verdict
+    UNKNOWN_VERDICT, times OUT_OF_RANGE. Of several steps with one id, `after` means the last. O(steps + `after`).
     """
-    made = [wave.steps.columns for wave in plan.waves if isinstance(wave.steps, Steps)]
-    if made and len(made) == len(plan.waves):
-        return made[0]
+    made = _made_of(plan)
+    if made is not None and _alike(made.host_names, host_names) and _alike(made.guest_names, guest_names):
+        return made
     steps = [step for wave in plan.waves for step in wave.steps]
     number = {step.id: place for place, step in enumerate(steps)}
     hosts = {name: place for place, name in enumerate(host_names)}
     guests = {name: place for place, name in enumerate(guest_names)}
     return StepColumns(
         kind=np.array([KIND_CODE[step.kind] for step in steps], np.uint8),
-        wave=np.array([wave.number for wave in plan.waves for _ in wave.steps], np.int32),
-        host=np.array([NONE if step.host is None else hosts[step.host] for step in steps], np.int32),
-        guest=np.array([NONE if step.guest is None else guests[step.guest] for step in steps], np.int32),
-        source=np.array([NONE if step.source is None else hosts[step.source] for step in steps], np.int32),
-        destination=np.array([NONE if step.destination is None else hosts[step.destination] for step in steps], np.int32),
-        start_s=np.array([step.start_s for step in steps], np.int64),
-        duration_s=np.array([step.duration_s for step in steps], np.int64),
-        verdict=np.array([NO_VERDICT if step.verdict is None else VERDICT_CODE[step.verdict] for step in steps], np.uint8),
+        wave=np.array([place for place, wave in enumerate(plan.waves, 1) for _ in wave.steps], np.int32),
+        host=_numbers((step.host for step in steps), hosts),
+        guest=_numbers((step.guest for step in steps), guests),
+        source=_numbers((step.source for step in steps), hosts),
+        destination=_numbers((step.destination for step in steps), hosts),
+        start_s=_times(step.start_s for step in steps),
+        duration_s=_times(step.duration_s for step in steps),
+        verdict=np.array(
+            [NO_VERDICT if step.verdict is None else VERDICT_CODE.get(step.verdict, UNKNOWN_VERDICT) for step in steps], np.uint8
+        ),
         after_at=np.cumsum([0, *(len(step.after) for step in steps)], dtype=np.int64),
-        after=np.array([number[earlier] for step in steps for earlier in step.after], np.int32),
+        after=np.array([number.get(earlier, UNKNOWN) for step in steps for earlier in step.after], np.int32),
         notes={place: step.note for place, step in enumerate(steps) if step.note is not None},
         host_names=host_names,
         guest_names=guest_names,
         given_ids=[step.id for step in steps],
     )
+
+
+def _made_of(plan: Plan) -> StepColumns | None:
+    """The columns that all waves of a plan are views on, one after the other; None where they are not."""
+    views = [wave.steps for wave in plan.waves if isinstance(wave.steps, Steps)]
+    if not views or len(views) != len(plan.waves):
+        return None
+    columns = views[0].columns
+    ends = [0, *(view.last for view in views)]
+    whole = ends[-1] == len(columns) and all(view.first == end for view, end in zip(views, ends[:-1], strict=True))
+    return columns if whole and all(view.columns is columns for view in views) else None
+
+
+def _alike(names: Sequence[str], others: Sequence[str]) -> bool:
+    return names is others or (len(names) == len(others) and list(names) == list(others))
+
+
+def _numbers(names: Iterable[N | None], number: Mapping[N, int]) -> Places:
+    return np.array([NONE if name is None else number.get(name, UNKNOWN) for name in names], np.int32)
+
+
+def _times(times: Iterable[int]) -> Numbers:
+    return np.array([time if 0 <= time < LATEST_S else OUT_OF_RANGE for time in times], np.int64)
 
 
 def step_records(columns: StepColumns) -> list[Step]:

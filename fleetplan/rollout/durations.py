@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fleetplan.fleet.model import Guest, Host
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 CHECK_S = 10
 """From the first answer of an upgraded host to the comparison of what it offers with what was assumed."""
@@ -25,6 +31,13 @@ def migration_s(guest: Guest, source: Host, destination: Host) -> int:
     link = min(source.bandwidth_mib_s, destination.bandwidth_mib_s)
     rate = max(link - guest.dirty_rate_mib_s, -(-link // SLOWEST_SHARE), 1)
     return max(-(-guest.memory_mib // rate), 1)
+
+
+def migrations_s(memory_mib: NDArray[np.int64], dirty_mib_s: NDArray[np.int64], link_mib_s: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`migration_s` for many at once; the link's rate is that of its slower end."""
+    rate = (link_mib_s - dirty_mib_s).clip(min=(-(-link_mib_s // SLOWEST_SHARE)).clip(min=1))
+    seconds: NDArray[np.int64] = (-(-memory_mib // rate)).clip(min=1)
+    return seconds
 
 
 def drain_s(memory_mib: int, bandwidth_mib_s: int) -> int:

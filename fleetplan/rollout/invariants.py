@@ -70,7 +70,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         id=InvariantId.STEPS,
         scope="step",
         when=When.STATIC,
-        law="Step ids are unique, a step names what its kind needs, and every host and guest that it names exists.",
+        law="Step ids are unique, a step names what its kind needs and nothing else, every host and guest that it names exists, and its "
+        "times are times.",
     ),
     Invariant(
         id=InvariantId.ORDER,
@@ -82,8 +83,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         id=InvariantId.AFTER,
         scope="step",
         when=When.STATIC,
-        law="Waiting for `after` alone is enough, whatever steps take: migrations wait for the cordon of their source and the uncordon of "
-        "their destination, a cordon for what still arrives, an upgrade for all that takes guests off, check, uncordon and start follow.",
+        law="Waiting for `after` alone is enough, whatever steps take: what must not happen at once, or in another order, is in order by "
+        "`after`. That holds for a host's and a guest's own steps, and for who shares streams, slots of max-unavailable, room and places.",
     ),
     Invariant(
         id=InvariantId.DURATION,
@@ -158,8 +159,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         id=InvariantId.PINS,
         scope="guest",
         when=When.CONTINUOUS,
-        law="A pin listed is set by a pin step before the cold boot from which it is said to count; every VMM that the guest starts "
-        "under afterwards knows the property, and its kernel accepts the version.",
+        law="A pin listed is set by a pin step, on a host that is not rebooting, before the cold boot from which it is said to count; "
+        "every VMM that the guest starts under afterwards knows the property, and its kernel accepts the version.",
     ),
     Invariant(
         id=InvariantId.CAPACITY,

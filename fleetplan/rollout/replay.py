@@ -1,6 +1,7 @@
 """Plays a plan step by step on a state and says what goes wrong: slow, obvious, the reference that the judge is held against.
 
-It plays what happens (continuous and final invariants); that the plan is sound as a document is looked at by the judge alone.
+It plays what happens to hosts and guests; the plan as a document is looked at in `proofread`. That `after` alone keeps a plan safe is seen
+by playing it with other durations (`execute`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from fleetplan.rollout.plan import Plan, Step, StepKind
 
 ENDS, STARTS = 0, 1
 SERVING = frozenset({HostState.UP, HostState.CORDONED})
+VERSIONS = frozenset({"0.2", "1.0", "1.1", "1.2", "1.3"})
+"""PSCI versions that any kernel knows."""
 SEQUENCE = (StepKind.CORDON, StepKind.UPGRADE, StepKind.CHECK, StepKind.UNCORDON)
 
 
@@ -47,6 +50,9 @@ class _Play:
         self.done = {host.name for host in fleet.hosts if host.release == fleet.target}
         self.busy: dict[HostName, Step] = {}
         self.progress: dict[HostName, list[StepKind]] = {host.name: [] for host in fleet.hosts}
+        self.brought = dict.fromkeys(self.guests, 0)
+        """By guest, the wave that brought it to the target release last."""
+        self.wave = {step.id: number for number, wave in enumerate(plan.waves, 1) for step in wave.steps}
         self.sending: Counter[HostName] = Counter()
         self.receiving: Counter[HostName] = Counter()
 
@@ -122,6 +128,8 @@ class _Play:
             self.busy[host] = step
             if any(resident.name not in self.stopped for resident in self._present(host)):
                 yield _broken(InvariantId.DRAINED, f"host {host}", step, when)
+            if any(other.kind is StepKind.PIN and other.host == host for other in self.acting.values()):
+                yield _broken(InvariantId.PINS, f"host {host}", step, when)
 
     def _guest_step_starts(self, step: Step, guest: GuestName, host: HostName, when: int) -> Iterator[Violation]:
         if self.at[guest] != host or guest in self.arriving:
@@ -135,6 +143,8 @@ class _Play:
                 yield _broken(InvariantId.RUNNING, f"guest {guest}", step, when)
         elif step.kind is StepKind.START:
             yield from self._boots(step, guest, host, when)
+        elif host in self.busy:
+            yield _broken(InvariantId.PINS, f"guest {guest}", step, when)
 
     def _boots(self, step: Step, guest: GuestName, host: HostName, when: int) -> Iterator[Violation]:
         if guest not in self.stopped:
@@ -144,9 +154,10 @@ class _Play:
             yield _broken(InvariantId.RUNNING, f"guest {guest}", step, when)
         if host in self.busy:
             yield _broken(InvariantId.DRAINED, f"host {host}", self.busy[host], when)
+        self.stopped.pop(guest, None)
         pin = self.pinned.get(guest)
         self.counted.add((step.id, guest, pin))
-        booted = self.classes.cold_boot(self.kind[guest], self._class_of(host), pin)
+        booted = self.classes.cold_boot(self.kind[guest], self._class_of(host), pin) if pin is None or pin in VERSIONS else None
         if booted is None:
             yield _broken(InvariantId.PINS, f"guest {guest}", step, when)
             return
@@ -163,6 +174,7 @@ class _Play:
         if step.kind is StepKind.MIGRATE and step.guest is not None and step.source is not None and step.destination is not None:
             self.arriving.pop(step.guest, None)
             self.at[step.guest] = step.destination
+            self.brought[step.guest] = self.wave[step.id]
             self.sending[step.source] -= 1
             self.receiving[step.destination] -= 1
         elif step.kind in SEQUENCE and step.host is not None:
@@ -179,8 +191,9 @@ class _Play:
     def _guest_step_ends(self, step: Step, guest: GuestName, when: int) -> Iterator[Violation]:
         if step.kind is StepKind.STOP:
             self.stopped[guest] = step
-        elif step.kind is StepKind.START:
-            self.stopped.pop(guest, None)
+        elif step.kind is StepKind.START and step.host is not None:
+            if StepKind.UPGRADE in self.progress[step.host]:
+                self.brought[guest] = self.wave[step.id]
         elif step.kind is StepKind.PIN:
             listed = {pin.guest: pin.psci for pin in self.plan.pins}
             if guest not in listed:
@@ -201,9 +214,30 @@ class _Play:
                 yield _broken(InvariantId.CORDONED, f"host {host.name}", None, 0)
         for guest, stop in self.stopped.items():
             yield _broken(InvariantId.RUNNING, f"guest {guest}", stop, 0)
+        if len({pin.guest for pin in self.plan.pins}) < len(self.plan.pins):
+            yield _broken(InvariantId.PINS, "plan", None, 0)
+        yield from self._no_return()
         for pin in self.plan.pins:
             if (pin.effective, pin.guest, pin.psci) not in self.counted:
                 yield _broken(InvariantId.PINS, f"guest {pin.guest}", None, 0)
+
+    def _no_return(self) -> Iterator[Violation]:
+        """Guests that could not go back in the end, and what the plan says of it."""
+        claimed = {guest for point in self.plan.points_of_no_return for guest in point.guests}
+        upgraded = {host for host, steps in self.progress.items() if StepKind.UPGRADE in steps}
+        may_restart = self.fleet.policy.immovable is Immovable.RESTART
+        for name, guest in self.guests.items():
+            here = self.hosts[self.at[name]]
+            old = [host for host in upgraded if self.hosts[host].pool == here.pool]
+            counts = here.name in upgraded or (here.release == self.fleet.target and here.state is HostState.UP)
+            lost = bool(old) and counts and not (guest.restartable and may_restart)
+            now, then = self.classes.hosts_now, self._class_of(here.name)
+            lost = lost and not any(self.classes.hop(self.kind[name], then, now[self.number[host]]).allowed for host in old)
+            if lost != (name in claimed) or (lost and (self.brought[name], name) not in self._stated()):
+                yield _broken(InvariantId.CLAIMS, f"guest {name}", None, 0)
+
+    def _stated(self) -> set[tuple[int, GuestName]]:
+        return {(point.wave, guest) for point in self.plan.points_of_no_return for guest in point.guests}
 
     # --- looks --------------------------------------------------------------------------------------------------------------------
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from numpy.random import Generator, default_rng
 
-from fleetplan.fleet.model import Fleet
+from fleetplan.fleet.model import Birth, Fleet, Group, GroupName, Guest, GuestName, Host, HostFacts, HostName, HostState, Release, Scope
+from fleetplan.fleet.policy import GateRule, MaxUnavailable, Policy, Share
 from fleetplan.inventory.load import load
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import plan as make_plan
 from fleetplan.rollout.invariants import Violation
 from fleetplan.rollout.plan import Plan
+from fleetplan.rollout.proofread import proofread, readable
+from fleetplan.rollout.replay import replay
 
 FLEET = """\
 fleetplan: 1
@@ -72,3 +77,86 @@ def plan(fleet: Fleet, classes: ClassTable) -> Plan:
 @pytest.fixture(scope="session")
 def judge(fleet: Fleet, classes: ClassTable) -> Callable[[Plan], list[Violation]]:
     return lambda plan: verify(fleet, classes, plan, digest=DIGEST)
+
+
+# --- many small fleets ---------------------------------------------------------------------------------------------------------------
+
+OLD, NEW = Release("6.12.117", "qemu-11.1.3"), Release("6.18.15", "qemu-11.1.3")
+N1 = HostFacts(midr=0x413FD0C1, revidr=0, cmdline="quiet")
+
+
+class Planned(NamedTuple):
+    """A fleet, its classes, and the plan that the planner made for it."""
+
+    fleet: Fleet
+    classes: ClassTable
+    plan: Plan
+
+    def judge(self, plan: Plan) -> list[Violation]:
+        return verify(self.fleet, self.classes, plan, digest=DIGEST)
+
+    def replay(self, plan: Plan) -> list[Violation]:
+        """What the slow reference says: of the document, and of what happens if that can be played."""
+        unreadable = readable(self.fleet, plan, DIGEST)
+        return unreadable or [*proofread(self.fleet, plan), *replay(self.fleet, self.classes, plan)]
+
+
+def drawn_fleet(rng: Generator) -> Fleet:
+    """A fleet of a few hosts with a little of everything."""
+    hosts = [
+        Host(
+            name=HostName(f"h{number}"),
+            release=NEW if rng.random() < 0.25 else OLD,
+            vcpus=int(rng.choice([8, 16, 16])),
+            memory_mib=32_768,
+            facts=N1,
+            zone=str(rng.choice(["x", "y"])),
+            rack=f"r{rng.integers(4)}",
+            pool="q" if number > 5 else "p",
+            state=HostState.CORDONED if rng.random() < 0.08 else HostState.UP,
+        )
+        for number in range(int(rng.integers(4, 9)))
+    ]
+    guests = [
+        Guest(
+            name=GuestName(f"g{number:02}"),
+            on=hosts[int(rng.integers(len(hosts)))].name,
+            vcpus=int(rng.integers(1, 4)),
+            memory_mib=int(rng.integers(512, 8192)),
+            group=GroupName(str(rng.choice(["v", "w"]))) if rng.random() < 0.4 else None,
+            migratable=bool(rng.random() < 0.85),
+            restartable=bool(rng.random() < 0.6),
+            born=Birth(kernel=OLD.kernel) if rng.random() < 0.7 else None,
+            psci_max="1.1" if rng.random() < 0.1 else None,
+            deny=(str(rng.choice(["h0", "h1", "h2"])),) if rng.random() < 0.2 else (),
+        )
+        for number in range(int(rng.integers(4, 14)))
+    ]
+    rules = [(), (), (GateRule(after=None, soak_s=60),), (GateRule(after=1, hosts=2),)]
+    policy = Policy(
+        max_unavailable=MaxUnavailable(
+            fleet=Share(count=int(rng.integers(1, 4))), zone=Share(count=1) if rng.random() < 0.4 else None, rack=Share(count=1)
+        ),
+        reserve_per_mille=int(rng.choice([0, 100])),
+        streams=int(rng.choice([1, 1, 2])),
+        reversible=bool(rng.random() < 0.4),
+        gates=rules[int(rng.integers(4))],
+    )
+    scopes = [Scope.HOST, Scope.RACK]
+    groups = {GroupName(name): Group(name=GroupName(name), apart=scopes[int(rng.integers(2))]) for name in ("v", "w")}
+    return Fleet(target=NEW, hosts=tuple(hosts), guests=tuple(guests), groups=groups, policy=policy)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def planned() -> list[Planned]:
+    """Fleets for which there is a plan with migrations."""
+    found = []
+    for seed in range(300):
+        fleet = drawn_fleet(default_rng(seed))
+        classes = ClassTable(fleet)
+        outcome = make_plan(fleet, classes, digest=DIGEST)
+        if isinstance(outcome, Plan) and outcome.bounds.moves.plan > 1:
+            found.append(Planned(fleet, classes, outcome))
+        if len(found) == 24:
+            break
+    return found

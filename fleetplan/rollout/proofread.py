@@ -1,0 +1,171 @@
+"""Reads a plan as a document and says what is wrong with it: slow, obvious, the reference for the judge's static invariants.
+
+What happens to hosts and guests is played in `replay`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from fleetplan.fleet.model import Fleet
+from fleetplan.rollout import durations
+from fleetplan.rollout.invariants import InvariantId, Violation
+from fleetplan.rollout.plan import Plan, PlanStatus, Step, StepId, StepKind, Wave
+
+LATEST_S = 1 << 40
+NAMES = ("guest", "source", "destination", "host", "verdict")
+OF_HOST = ("host",)
+OF_GUEST = ("guest", "host")
+NEEDS: dict[StepKind, tuple[str, ...]] = {
+    StepKind.CORDON: OF_HOST,
+    StepKind.UPGRADE: OF_HOST,
+    StepKind.CHECK: OF_HOST,
+    StepKind.UNCORDON: OF_HOST,
+    StepKind.STOP: OF_GUEST,
+    StepKind.START: OF_GUEST,
+    StepKind.PIN: OF_GUEST,
+    StepKind.MIGRATE: ("guest", "source", "destination", "verdict"),
+    StepKind.GATE: (),
+}
+
+
+def readable(fleet: Fleet, plan: Plan, digest: str) -> list[Violation]:
+    """Whether the plan is for this fleet, and its words have a meaning; if not, nothing else can be said of it."""
+    return sorted({*_inventory(fleet, plan, digest), *_steps(fleet, plan), *_order(plan)})
+
+
+def proofread(fleet: Fleet, plan: Plan) -> list[Violation]:
+    """What is wrong with a readable plan as a document. O(steps x waves)."""
+    return sorted({*_durations(fleet, plan), *_waves(fleet, plan), *_gates(fleet, plan), *_claims(plan)})
+
+
+def steps_of(plan: Plan) -> list[Step]:
+    """All steps in the order of the plan."""
+    return [step for wave in plan.waves for step in wave.steps]
+
+
+def _inventory(fleet: Fleet, plan: Plan, digest: str) -> Iterator[Violation]:
+    same = (plan.inventory_digest, plan.target) == (digest, fleet.target)
+    if not same or dict(plan.placement) != {guest.name: guest.on for guest in fleet.guests}:
+        yield Violation(invariant=InvariantId.INVENTORY, subject="plan")
+
+
+def _steps(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
+    hosts = {host.name for host in fleet.hosts}
+    guests = {guest.name for guest in fleet.guests}
+    for identifier, times in Counter(step.id for step in steps_of(plan)).items():
+        if times > 1:
+            yield Violation(invariant=InvariantId.STEPS, subject=identifier)
+    for step in steps_of(plan):
+        given = tuple(name for name in NAMES if getattr(step, name) is not None)
+        strange = any(host is not None and host not in hosts for host in (step.host, step.source, step.destination))
+        stranger = step.guest is not None and step.guest not in guests
+        timeless = not (0 <= step.start_s < LATEST_S and 0 <= step.duration_s < LATEST_S)
+        if given != NEEDS[step.kind] or strange or stranger or timeless:
+            yield Violation(invariant=InvariantId.STEPS, subject=step.id)
+
+
+def _order(plan: Plan) -> Iterator[Violation]:
+    by_id = {step.id: step for step in steps_of(plan)}
+    seen: set[StepId] = set()
+    for step in steps_of(plan):
+        for earlier in step.after:
+            there = by_id.get(earlier)
+            late = there is None or there.end_s > step.start_s
+            if late or (there is not None and there.start_s == step.end_s and earlier not in seen):
+                yield Violation(invariant=InvariantId.ORDER, subject=step.id)
+        seen.add(step.id)
+
+
+def _durations(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
+    hosts = {host.name: host for host in fleet.hosts}
+    guests = {guest.name: guest for guest in fleet.guests}
+    fixed = {StepKind.CHECK: durations.CHECK_S, StepKind.STOP: durations.STOP_S, StepKind.START: durations.START_S}
+    fixed[StepKind.PIN] = durations.PIN_S
+    for step in steps_of(plan):
+        least = fixed.get(step.kind, 0)
+        if step.kind is StepKind.UPGRADE and step.host is not None:
+            least = hosts[step.host].reboot_s
+        elif step.guest is not None and step.source is not None and step.destination is not None:
+            least = durations.migration_s(guests[step.guest], hosts[step.source], hosts[step.destination])
+        if step.duration_s < least:
+            yield Violation(invariant=InvariantId.DURATION, subject=step.id)
+
+
+def _waves(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
+    done = {host.name for host in fleet.hosts if host.release == fleet.target}
+    upgraded_in = {step.host: wave.number for wave in plan.waves for step in wave.steps if step.kind is StepKind.UPGRADE}
+    for number, wave in enumerate(plan.waves, 1):
+        wrong = wave.number != number or len(set(wave.hosts)) < len(wave.hosts)
+        if wrong or any(upgraded_in.get(host) != number for host in wave.hosts):
+            yield Violation(invariant=InvariantId.WAVES, subject=f"wave {number}")
+        for step in wave.steps:
+            stray = NEEDS[step.kind] == OF_HOST and step.host not in wave.hosts
+            lands = step.destination if step.kind is StepKind.MIGRATE and step.destination not in done else None
+            if stray or (lands is not None and upgraded_in.get(lands) in {None, number}):
+                yield Violation(invariant=InvariantId.WAVES, subject=step.id)
+
+
+def _gates(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
+    rules = fleet.policy.gates
+    for number, wave in enumerate(plan.waves, 1):
+        wanted = [rule for rule in rules if rule.after in {None, number} and number < len(plan.waves)]
+        gates = [step for step in wave.steps if step.kind is StepKind.GATE]
+        if wanted and (not gates or gates[0].duration_s < max(rule.soak_s for rule in wanted)):
+            yield Violation(invariant=InvariantId.GATES, subject=f"wave {number}")
+        if any(rule.hosts and (rule.after is None or number <= rule.after) and len(wave.hosts) > rule.hosts for rule in rules):
+            yield Violation(invariant=InvariantId.GATES, subject=f"wave {number}")
+        if gates and not (_holds_back(plan.waves[:number], gates[0], plan) and _held_back(plan.waves[number:], gates[0], plan)):
+            yield Violation(invariant=InvariantId.GATES, subject=gates[0].id)
+
+
+def _holds_back(before: tuple[Wave, ...], gate: Step, plan: Plan) -> bool:
+    """A gate waits for everything before it."""
+    others = [step for wave in before for step in wave.steps if step is not gate]
+    return all(step.end_s <= gate.start_s for step in others) and {step.id for step in others} <= ancestors(plan, gate)
+
+
+def _held_back(behind: tuple[Wave, ...], gate: Step, plan: Plan) -> bool:
+    """Everything after a gate waits for it."""
+    others = [step for wave in behind for step in wave.steps]
+    return all(step.start_s >= gate.end_s and gate.id in ancestors(plan, step) for step in others)
+
+
+def ancestors(plan: Plan, step: Step) -> set[StepId]:
+    """Everything that has ended, whatever steps take, when a step starts."""
+    by_id = {other.id: other for other in steps_of(plan)}
+    found: set[StepId] = set()
+    open_ = [*step.after]
+    while open_:
+        earlier = open_.pop()
+        if earlier not in found:
+            found.add(earlier)
+            open_ += by_id[earlier].after
+    return found
+
+
+def _claims(plan: Plan) -> Iterator[Violation]:
+    steps = steps_of(plan)
+    end = max((step.end_s for step in steps), default=0)
+    moves = sum(step.kind is StepKind.MIGRATE for step in steps)
+    stated = ((plan.bounds.moves, moves), (plan.bounds.waves, len(plan.waves)), (plan.bounds.makespan_s, end))
+    for bound, real in stated:
+        if bound.plan != real or not 0 <= bound.bound <= real:
+            yield Violation(invariant=InvariantId.CLAIMS, subject="bounds")
+    best = all(bound.met for bound, _ in stated)
+    if plan.status is not (PlanStatus.OPTIMAL if best else PlanStatus.WITHIN_GAP):
+        yield Violation(invariant=InvariantId.CLAIMS, subject="status")
+    if steps and not _is_critical(plan, end):
+        yield Violation(invariant=InvariantId.CLAIMS, subject="critical path")
+
+
+def _is_critical(plan: Plan, end: int) -> bool:
+    """Steps that wait for one another without a pause, from the start of the plan to its end."""
+    by_id = {step.id: step for step in steps_of(plan)}
+    path = [by_id[identifier] for identifier in plan.critical_path if identifier in by_id]
+    if not path or len(path) < len(plan.critical_path):
+        return False
+    linked = all(first.id in second.after and first.end_s == second.start_s for first, second in pairwise(path))
+    return linked and path[0].start_s == 0 and not path[0].after and path[-1].end_s == end
