@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from fleetplan.findings.finding import Finding, Rule
+from fleetplan.fleet.model import Host
 from fleetplan.fleet.source import Location
+from fleetplan.fleet.table import GuestRows
 from fleetplan.inventory.events import Mark
 
 
@@ -24,13 +26,18 @@ class Raw(msgspec.Struct):
 
 
 class Draft(msgspec.Struct):
-    """The records of all files. Hosts and guests of people's files and of facts are kept apart, so that overrides can be told."""
+    """The records of all files. Hosts and guests of people's files and of facts are kept apart, so that overrides can be told.
+
+    `plain_hosts` and `plain_guests` are those of facts that are sound and whole as they stand, and that nothing else touches.
+    """
 
     findings: list[Finding] = []
     hosts: dict[str, Raw] = {}
     guests: dict[str, Raw] = {}
     host_facts: dict[str, Raw] = {}
     guest_facts: dict[str, Raw] = {}
+    plain_hosts: list[Host] = []
+    plain_guests: GuestRows = msgspec.field(default_factory=GuestRows)
     groups: dict[str, Raw] = {}
     sections: dict[str, Raw] = {}
     """Of the other top-level keys: `target`, `policy`, `defaults`; the value is under the section's own name."""
@@ -38,6 +45,8 @@ class Draft(msgspec.Struct):
     releases: list[Raw] = []
     seen: set[str] = set()
     """Top-level keys met, whatever came of them."""
+    compared: int = 0
+    """Names that a name of nothing was compared with, to suggest another."""
 
     def report(self, rule: Rule, subject: str, at: Location, **facts: str) -> None:
         """Note a finding."""
@@ -52,3 +61,8 @@ def place_of(raw: Raw, key: str) -> Location:
 def location(file: str, mark: Mark) -> Location:
     """A place as people count: from 1."""
     return Location(file, mark.line + 1, mark.column + 1)
+
+
+def place_from(file: str, at: Location) -> str:
+    """A place as seen from a file: its line alone where it is in the same file."""
+    return f"line {at.line}" if at.file == file else str(at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,13 +18,13 @@ from fleetplan.findings.finding import Finding, Rule
 from fleetplan.fleet.model import Fleet
 from fleetplan.fleet.source import Location
 from fleetplan.inventory import schema
-from fleetplan.inventory.draft import Draft, Raw, location
+from fleetplan.inventory.draft import Draft, Raw, location, place_from
 from fleetplan.inventory.events import Events, MapNode, Mark, Node, SeqNode, described, is_null, is_plain
 from fleetplan.inventory.resolve import resolve
+from fleetplan.inventory.text import flaw, numbered_lines
 from fleetplan.inventory.values import BAD, Place, integer, name_problem, suggestion
 
 MOST_EXCERPTS = 50
-CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 PEOPLES = (".yaml", ".yml", ".json")
 
 
@@ -43,8 +42,8 @@ def load(path: Path) -> Loaded:
         peoples, facts = _files(path, draft)
         for file in peoples:
             _read(file, draft, _Document(str(file), draft).read)
-        for file in facts:
-            _read(file, draft, _Facts(str(file), draft).read)
+        if facts:
+            _read_facts(facts, draft)
         fleet = resolve(draft, Location(str(path))) if peoples else None
     return Loaded(fleet=fleet, findings=_with_excerpts(sorted(draft.findings, key=Finding.sort_key)))
 
@@ -84,7 +83,7 @@ def _read(file: Path, draft: Draft, reader: Any) -> None:
     except OSError as problem:
         draft.report(rules.UNREADABLE, str(file), at, path=str(file), problem=problem.strerror or str(problem))
         return
-    place = _not_text(data)
+    place = flaw(data)
     if place is not None:
         offset, problem_text = place
         before = data[:offset]
@@ -95,16 +94,13 @@ def _read(file: Path, draft: Draft, reader: Any) -> None:
     reader(data)
 
 
-def _not_text(data: bytes) -> tuple[int, str] | None:
-    """The first byte that is not text, and what it is."""
-    control = CONTROL.search(data)
-    if control is not None:
-        return control.start(), f"the control character {control[0][0]:#04x} is not allowed"
-    try:
-        data.decode()
-    except UnicodeDecodeError as problem:
-        return problem.start, f"the byte {data[problem.start]:#04x} is not UTF-8"
-    return None
+def _read_facts(files: list[Path], draft: Draft) -> None:
+    from fleetplan.inventory.lines import FactFiles  # noqa: PLC0415 - only folders have facts
+
+    facts = FactFiles(draft)
+    for file in files:
+        facts.read(file)
+    facts.settle()
 
 
 class _Document:
@@ -220,7 +216,7 @@ class _Document:
                 continue
             earlier = records.get(name)
             if earlier is not None:
-                self._report(rules.DUPLICATE_KEY, key.start_mark, what=f"{noun} `{name}`", first=_from(self._file, earlier.at))
+                self._report(rules.DUPLICATE_KEY, key.start_mark, what=f"{noun} `{name}`", first=place_from(self._file, earlier.at))
                 continue
             records[name] = self._record(kind, f"{noun} `{name}`", key, node)
 
@@ -237,81 +233,17 @@ class _Document:
         return Raw(found, at, tuple((name, location(self._file, mark)) for name, mark in refers.items()), sound)
 
 
-def _from(file: str, at: Location) -> str:
-    """A place as seen from a file: its line alone where it is in the same file."""
-    return f"line {at.line}" if at.file == file else str(at)
-
-
-class _Facts:
-    """Reads one file of facts: an object a line."""
-
-    def __init__(self, file: str, draft: Draft) -> None:
-        self._file = file
-        self._draft = draft
-        self._line = 0
-
-    def _report(self, rule: Rule, mark: Mark, **facts: str) -> None:
-        at = Location(self._file, self._line, mark.column + 1)
-        self._draft.report(rule, self._file, at, **facts)
-
-    def read(self, data: bytes) -> None:
-        """All lines; a bad one does not keep the others from being read."""
-        for number, line in enumerate(data.split(b"\n"), 1):
-            if line.strip():
-                self._line = number
-                self._object(line)
-
-    def _object(self, line: bytes) -> None:
-        events = Events(line, self._report)
-        try:
-            root = events.document()
-            node = events.node(root)
-            events.end()
-        except yaml.YAMLError as problem:
-            mark = getattr(problem, "problem_mark", None)
-            at = Location(self._file, self._line, mark.column + 1 if mark is not None else 0)
-            self._draft.report(rules.SYNTAX, self._file, at, problem=str(getattr(problem, "problem", None) or "this is not JSON"))
-            return
-        self._fact(node)
-
-    def _fact(self, node: Node) -> None:
-        names = [(key.value, value) for key, value in node.entries if key.value in {"host", "guest"}] if isinstance(node, MapNode) else []
-        if not isinstance(node, MapNode) or len(names) != 1 or not isinstance(names[0][1], ScalarEvent):
-            self._report(rules.BAD_FACT, node.start_mark)
-            return
-        noun, name = names[0][0], names[0][1].value
-        problem = name_problem(name)
-        if problem is not None:
-            shown = name[:80].encode("unicode_escape").decode()
-            self._report(rules.BAD_NAME, names[0][1].start_mark, name=shown, problem=problem)
-            return
-        kind, records = (schema.HOST, self._draft.host_facts) if noun == "host" else (schema.GUEST, self._draft.guest_facts)
-        owner = f"{noun} `{name}`"
-        if name in records:
-            self._report(rules.DUPLICATE_KEY, node.start_mark, what=owner, first=_from(self._file, records[name].at))
-            return
-        rest = MapNode([entry for entry in node.entries if entry[0].value != noun], node.start_mark)
-        found, sound, refers = schema.entries(kind, rest, Place(owner, "", self._report))
-        places = tuple((key, Location(self._file, self._line, mark.column + 1)) for key, mark in refers.items())
-        records[name] = Raw(found, Location(self._file, self._line, 1), places, sound)
-
-
 def _with_excerpts(findings: list[Finding]) -> tuple[Finding, ...]:
     """The first findings with the lines they are about, read again."""
     wanted: dict[str, set[int]] = {}
     for finding in findings[:MOST_EXCERPTS]:
         if finding.at.line:
             wanted.setdefault(finding.at.file, set()).add(finding.at.line)
-    lines = {(file, number): text for file, numbers in wanted.items() for number, text in _lines(file, numbers)}
+    lines = {(file, number): _printable(line) for file, numbers in wanted.items() for number, line in numbered_lines(file, numbers)}
     shown = (replace(finding, excerpt=lines.get((finding.at.file, finding.at.line), "")) for finding in findings[:MOST_EXCERPTS])
     return (*shown, *findings[MOST_EXCERPTS:])
 
 
-def _lines(file: str, numbers: set[int]) -> Iterator[tuple[int, str]]:
-    with Path(file).open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            if number in numbers:
-                text = line.decode(errors="replace").rstrip("\r\n").replace("\t", " ")[:200]
-                yield number, "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-            if number >= max(numbers):
-                return
+def _printable(line: bytes) -> str:
+    text = line.decode(errors="replace").rstrip("\r\n").replace("\t", " ")[:200]
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

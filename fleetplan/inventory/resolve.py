@@ -8,34 +8,15 @@ from typing import Any
 
 from fleetplan.findings import inventory_rules as rules
 from fleetplan.findings.finding import Severity
-from fleetplan.fleet.model import (
-    Birth,
-    Equipment,
-    Fleet,
-    Group,
-    GroupName,
-    Guest,
-    GuestName,
-    Host,
-    HostFacts,
-    HostName,
-    Override,
-    Platform,
-    Release,
-    ReleaseFacts,
-    Workarounds,
-)
+from fleetplan.fleet.model import Fleet, Group, GroupName, HostFacts, HostName, Override, Release, ReleaseFacts
 from fleetplan.fleet.policy import DEFAULT_MAX_UNAVAILABLE, Policy, Waiver
 from fleetplan.fleet.source import Location
-from fleetplan.fleet.table import GuestTable
+from fleetplan.fleet.table import GuestRows, GuestTable
 from fleetplan.inventory import schema
 from fleetplan.inventory.draft import Draft, Raw, place_of
+from fleetplan.inventory.records import facts_of, guest_of, host_of, is_pattern
 
 ERRORS = frozenset(row.id for row in rules.INVENTORY_RULES if row.severity is Severity.ERROR)
-HOST_RENAMED = {"memory": "memory_mib", "bandwidth": "bandwidth_mib_s", "reboot": "reboot_s"}
-GUEST_RENAMED = {"memory": "memory_mib", "migrate": "migratable", "restart": "restartable", "dirty_rate": "dirty_rate_mib_s"}
-PLATFORM_RENAMED = {"hugepages": "hugepages_kib"}
-WILDCARDS = frozenset("*?[")
 
 
 def resolve(draft: Draft, at: Location) -> Fleet | None:
@@ -44,10 +25,9 @@ def resolve(draft: Draft, at: Location) -> Fleet | None:
     hosts = _family(draft, draft.hosts, draft.host_facts, "host", schema.HOST)
     guests = _family(draft, draft.guests, draft.guest_facts, "guest", schema.GUEST)
     _sections(draft, at)
-    _references(draft, guests, hosts)
+    _references(draft, guests, {*hosts, *(host.name for host in draft.plain_hosts)})
     if any(finding.rule in ERRORS for finding in draft.findings):
         return None
-    # From here on each raw record goes when its guest is made, so that both never take room at once.
     draft.guests.clear()
     draft.guest_facts.clear()
     return _fleet(draft, hosts, guests, overrides, at)
@@ -116,7 +96,8 @@ def _follow(draft: Draft, own: Mapping[str, Raw], done: dict[str, dict[str, Any]
         if base is None or base in done:
             break
         if base not in own:
-            _dangling(draft, place_of(raw, "like"), f"`like` of {noun} `{chain[-1]}`", noun, base, own)
+            plain = (host.name for host in draft.plain_hosts) if noun == "host" else draft.plain_guests.names()
+            _dangling(draft, place_of(raw, "like"), f"`like` of {noun} `{chain[-1]}`", noun, base, [*own, *plain])
             break
         if base in chain:
             circle = " is like ".join(f"`{link}`" for link in [*chain[chain.index(base) :], base])
@@ -130,8 +111,13 @@ def _follow(draft: Draft, own: Mapping[str, Raw], done: dict[str, dict[str, Any]
         done[link] = values
 
 
+MOST_COMPARED = 200_000
+"""Names that are compared to find what was meant, in all: of large fleets only the first few errors get a suggestion, within a second."""
+
+
 def _dangling(draft: Draft, at: Location, what: str, kind: str, name: str, known: Collection[str]) -> None:
-    close = get_close_matches(name, known, n=1)
+    draft.compared += len(known)
+    close = get_close_matches(name, known, n=1) if draft.compared <= MOST_COMPARED else []
     facts = {"suggestion": close[0]} if close else {}
     draft.report(rules.DANGLING, name, at, what=what, kind=kind, name=name[:80], **facts)
 
@@ -140,7 +126,7 @@ def _sections(draft: Draft, at: Location) -> None:
     """What an inventory must have, and what waivers must name."""
     if not any(finding.rule in UNREAD for finding in draft.findings):
         for name in ("fleetplan", "target", "hosts"):
-            if name not in draft.seen and not (name == "hosts" and draft.host_facts):
+            if name not in draft.seen and not (name == "hosts" and (draft.host_facts or draft.plain_hosts)):
                 draft.report(rules.MISSING_KEY, name, at, what="the inventory", key=name)
     for waiver in draft.waivers:
         if waiver.sound and ("rule" in waiver.values) == ("register" in waiver.values):
@@ -151,7 +137,7 @@ UNREAD = frozenset(row.id for row in (rules.UNREADABLE, rules.EMPTY, rules.NOT_T
 """Where part of the input could not be read at all, what seems to be missing may stand there."""
 
 
-def _references(draft: Draft, guests: Mapping[str, tuple[Raw, dict[str, Any]]], hosts: Mapping[str, tuple[Raw, dict[str, Any]]]) -> None:
+def _references(draft: Draft, guests: Mapping[str, tuple[Raw, dict[str, Any]]], hosts: Collection[str]) -> None:
     """Every name in a guest that must be the name of something; each reported where it was written."""
     for name, (raw, _) in guests.items():
         for key, at in raw.refers:
@@ -165,45 +151,8 @@ def _references(draft: Draft, guests: Mapping[str, tuple[Raw, dict[str, Any]]], 
                 _dangling(draft, at, what, "group", value, draft.groups)
             elif key in {"allow", "deny"}:
                 for pattern in value:
-                    if pattern not in hosts and not WILDCARDS & set(pattern):
+                    if pattern not in hosts and not is_pattern(pattern):
                         _dangling(draft, at, what, "host", pattern, hosts)
-
-
-def _renamed(values: Mapping[str, Any], names: Mapping[str, str], left_out: Collection[str]) -> dict[str, Any]:
-    return {names.get(key, key): value for key, value in values.items() if key not in left_out}
-
-
-def facts_of(values: Mapping[str, Any], shared: dict[tuple[Any, ...], HostFacts]) -> HostFacts:
-    """The facts among a host's keys; equal ones are one object (hosts by the thousand are alike)."""
-    given = {key: values[key] for key in schema.HOST_FACTS if key in values}
-    if "workarounds" in given:
-        given["workarounds"] = Workarounds(**given["workarounds"])
-    if "midr" in given:
-        first, *others = dict.fromkeys(given["midr"])
-        given |= {"midr": first, "other_midrs": tuple(sorted(others))}
-    platform = {PLATFORM_RENAMED.get(key, key): given.pop(key) for key in schema.PLATFORM if key in given}
-    if platform:
-        given["platform"] = Platform(**platform)
-    token = tuple((key, tuple(value.items()) if isinstance(value, dict) else value) for key, value in given.items())
-    if token not in shared:
-        shared[token] = HostFacts(**given)
-    return shared[token]
-
-
-def _host(name: str, raw: Raw, values: Mapping[str, Any], shared: dict[tuple[Any, ...], HostFacts]) -> Host:
-    rest = _renamed(values, HOST_RENAMED, {"like", "kernel", "vmm", *schema.HOST_FACTS})
-    release = Release(values["kernel"], values["vmm"])
-    return Host(name=HostName(name), release=release, facts=facts_of(values, shared), at=raw.at, **rest)
-
-
-def _guest(name: str, raw: Raw, values: Mapping[str, Any]) -> Guest:
-    rest = _renamed(values, GUEST_RENAMED, {"like"})
-    if "born" in rest:
-        rest["born"] = Birth(**rest["born"])
-    equipment = {PLATFORM_RENAMED.get(key, key): rest.pop(key) for key in schema.EQUIPMENT if key in rest}
-    if equipment:
-        rest["equipment"] = Equipment(**equipment)
-    return Guest(name=GuestName(name), at=raw.at, **rest)
 
 
 def _policy(draft: Draft, at: Location) -> Policy:
@@ -240,10 +189,12 @@ def _fleet(
         ReleaseFacts(release=Release(raw.values["kernel"], raw.values["vmm"]), facts=facts_of(raw.values, shared), at=raw.at)
         for raw in draft.releases
     )
+    every = [*(host_of(name, raw.at, values, shared) for name, (raw, values) in hosts.items()), *draft.plain_hosts]
+    every.sort(key=lambda host: host.name)
     return Fleet(
         target=Release(**draft.sections["target"].values),
-        hosts=tuple(_host(name, raw, values, shared) for name, (raw, values) in hosts.items()),
-        guests=GuestTable.of(_guest(name, *guests.pop(name)) for name in list(guests)),
+        hosts=tuple(every),
+        guests=_table(draft.plain_guests, guests, [host.name for host in every]),
         groups=groups,
         policy=_policy(draft, at),
         waivers=tuple(Waiver(**raw.values, at=raw.at) for raw in draft.waivers),
@@ -251,3 +202,12 @@ def _fleet(
         overrides=overrides,
         at=at,
     )
+
+
+def _table(rows: GuestRows, guests: dict[str, tuple[Raw, dict[str, Any]]], host_names: list[HostName]) -> GuestTable:
+    """All guests in the order of their names. Each raw record goes when its guest is made, so that both never take room at once."""
+    for name in list(guests):
+        raw, values = guests.pop(name)
+        rows.add(guest_of(name, raw.at, values))
+    rows.sort()
+    return rows.table(host_names)

@@ -164,7 +164,7 @@ QUANTITIES = {"memory": MEMORY, "duration": DURATION, "rate": RATE, "page": PAGE
 
 
 @lru_cache(maxsize=4096)
-def _quantity(written: str, kind: str) -> int | str:
+def quantity_of(written: str, kind: str) -> int | str:
     """The value in the unit of its kind, or what is wrong: `unit`, `fraction` or `size`."""
     units = QUANTITIES[kind]
     match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?) ?([A-Za-z]+)", written, re.ASCII)
@@ -183,7 +183,7 @@ def quantity(kind: str, least: int = 0) -> Reader:
     def read(node: Node, place: Place) -> Any:
         if not isinstance(node, ScalarEvent) or (node.value == "" and is_plain(node)):
             return place.wrong(node, units.expected)
-        value = _quantity(node.value, kind)
+        value = quantity_of(node.value, kind)
         if isinstance(value, int) and value >= least:
             return value
         if value == "size":

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from fleetplan.findings.finding import Severity
 from fleetplan.findings.inventory_rules import INVENTORY_RULES
 from fleetplan.fleet.model import HostState, Scope
 from fleetplan.fleet.policy import Immovable, Share
+from fleetplan.fleet.table import GuestTable
 from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import Loaded, load
 
@@ -283,3 +285,20 @@ def test_no_damage_to_a_sound_inventory_raises(read: Read, sound: str, data: st.
     damaged = sound[:at] + data.draw(st.text(max_size=3)) + sound[at + data.draw(st.integers(0, 5)) :]
     loaded = read(damaged.encode("utf-8", "surrogatepass"))
     assert loaded.fleet is not None or loaded.findings
+
+
+def test_the_digest_does_not_depend_on_how_guests_came_into_the_table(read: Read) -> None:
+    groups = "groups: {v: {}, w: {}}\n"
+    hosts = f"hosts:\n  a: {{{HOST}}}\n  b: {{{HOST}}}\n"
+    guests = [f"  g{number}: {{on: {'ab'[number % 2]}, vcpus: 1, memory: 1GiB, group: {'wv'[number // 3]}}}\n" for number in range(6)]
+    first, second = (read(HEAD + hosts + groups + "guests:\n" + "".join(order)).fleet for order in (guests, guests[::-1]))
+    assert first is not None
+    assert second is not None
+    again = GuestTable.of(reversed(list(reversed(first.guests))))
+    digests = {inventory_digest(fleet) for fleet in (first, second, msgspec.structs.replace(first, guests=again))}
+    assert len(digests) == 1
+    changes = [{"on": "b"}, {"vcpus": 2}, {"memory_mib": 1}, {"group": None}, {"dirty_rate_mib_s": 1}, {"restartable": True}, {"name": "h"}]
+    for change in changes:
+        changed = [msgspec.structs.replace(first.guests[0], **change), *first.guests[1:]]
+        digests.add(inventory_digest(msgspec.structs.replace(first, guests=changed)))
+    assert len(digests) == 1 + len(changes)
