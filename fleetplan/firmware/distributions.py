@@ -99,6 +99,7 @@ EL9_3 = {
     "pmu_version_writable": True,
     # Inferred: the size check of 6.3 and the filter and timers of 6.4 came in one build, and so did what lies between them.
     "ccsidr_normalised": True,
+    "ccidx_hidden": True,
     "aa32_ids_ignored": True,
 }
 EL9_4 = {**EL9_3, "vm_wide_features": True, "tcr2_pir": Listed.ALWAYS}
@@ -347,8 +348,8 @@ BUILDS: tuple[Build, ...] = (
         psci="1.1",
         workaround_2=CAP,
         proven=False,
-        source="an Amazon tree of 6.1, hypercalls.c @2ec7bdff4dbb, guest.c @6d5e21c52329",
-        fields={"timers_listed": 6},
+        source="an Amazon tree of 6.1, hypercalls.c @2ec7bdff4dbb, guest.c @6d5e21c52329; CCIDX: Firecracker's fingerprint of Neoverse V1",
+        fields={"timers_listed": 6, "ccidx_hidden": True},
     ),
     Build(
         product="SLES 15 SP4 or SP5",

@@ -256,8 +256,9 @@ class Design(msgspec.Struct, frozen=True, kw_only=True):
 _V1_HIDDEN = (
     Hidden(register=PFR0, mask=fields(40), hardware=1 << 40, by=lambda kernel: kernel.mpam_hidden),
     Hidden(register=by_name("ID_AA64MMFR2_EL1"), mask=fields(24), hardware=2 << 24, by=lambda kernel: kernel.nv_hidden),
+    Hidden(register=by_name("ID_AA64MMFR2_EL1"), mask=fields(20), hardware=1 << 20, by=lambda kernel: kernel.ccidx_hidden),
+    Hidden(register=by_name("ID_MMFR4_EL1"), mask=fields(24), hardware=1 << 24, by=lambda kernel: kernel.ccidx_hidden),
 )
-_V1_SETTLED = frozenset({DFR0, PFR0, by_name("ID_MMFR4_EL1"), by_name("ID_AA64MMFR2_EL1")})
 DESIGNS: tuple[Design, ...] = (
     Design(model=0x410FD070, debug=0x10305000, debug_version=6, pmu_version=1, csv3=False, source=f"{SEEN}: Cortex-A57"),
     Design(model=0x410FD080, debug=0x10305000, debug_version=6, pmu_version=1, csv3=False, source=f"{SEEN}: Cortex-A72"),
@@ -283,7 +284,7 @@ DESIGNS: tuple[Design, ...] = (
         debug_version=9,
         pmu_version=5,
         hidden=_V1_HIDDEN,
-        settled_in_5_11=_V1_SETTLED,
+        settled_in_5_11=frozenset({DFR0, PFR0}),
         source=f"{FIRECRACKER}: Neoverse V1; PMUVer from its manual, 3.2.4 (as in QEMU target/arm/tcg/cpu64.c)",
     ),
 )
@@ -390,5 +391,6 @@ def _every_step(kernel: KernelProfile) -> str:
         kernel.imp_id_writable,
         kernel.mpam_hidden,
         kernel.nv_hidden,
+        kernel.ccidx_hidden,
     )
     return "".join("01"[test] for test in tests)

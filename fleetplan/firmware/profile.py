@@ -98,6 +98,7 @@ class KernelProfile(msgspec.Struct, frozen=True, kw_only=True):
     hcx_writable: bool = False
     mpam_hidden: bool = False
     nv_hidden: bool = False
+    ccidx_hidden: bool = False
     pmu_version_writable: bool = False
     aa32_ids_ignored: bool = False
     asid_bits_fixed: bool = False

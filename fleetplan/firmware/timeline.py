@@ -207,8 +207,9 @@ ROWS: tuple[Row, ...] = (
     Row(
         what="CCSIDR_EL1 and CLIDR_EL1 are made up by KVM",
         since=(6, 3),
-        sets={"ccsidr_normalised": True},
-        source="observed: 3 host entries on 6.1.192, 14 made-up ones on 6.12.117; linux 7af0c2534f4c (6.3)",
+        sets={"ccsidr_normalised": True, "ccidx_hidden": True},
+        source="observed: 3 host entries on 6.1.192, 14 made-up ones on 6.12.117, and CCIDX (Neoverse V1, Cortex-A710) on 6.1.192 only; "
+        "linux 7af0c2534f4c (6.3)",
     ),
     Row(
         what="SMCCC filter; 6 timer registers listed",

@@ -174,28 +174,27 @@ def metal_probe(host: dict[str, Any]) -> tuple[tuple[int, int], ...]:
     return tuple((int(register, 16), int(value, 16)) for register, value in host["values"].items())
 
 
-def metal_kernel(host: dict[str, Any], kernels: Kernels) -> KernelProfile:
-    era = host["kernel"].rsplit(".", 3)[0]
-    return next(kernels[known] for known in kernels if era.startswith(known.rsplit(".", 1)[0] + "."))
+def metal_kernel(host: dict[str, Any]) -> KernelProfile:
+    return next(iter(profiles(parse(host["kernel"]))))
 
 
-def test_values_that_are_known_are_those_of_real_hosts(metal: list[dict[str, Any]], observed_kernels: Kernels) -> None:
+def test_values_that_are_known_are_those_of_real_hosts(metal: list[dict[str, Any]]) -> None:
     for host in metal:
         probe = dict(metal_probe(host))
         midr, revidr = probe[by_name("MIDR_EL1")], probe[by_name("REVIDR_EL1")]
-        for register in others(metal_kernel(host, observed_kernels), midr=midr, revidr=revidr):
+        for register in others(metal_kernel(host), midr=midr, revidr=revidr):
             mask, known = (WHOLE, register.value) if register.value is not None else register.partial
             if register.id in probe:
                 assert probe[register.id] & mask == known, (host["file"], name(register.id))
 
 
-def test_equal_eras_mean_equal_values_on_real_hosts(metal: list[dict[str, Any]], observed_kernels: Kernels) -> None:
+def test_equal_eras_mean_equal_values_on_real_hosts(metal: list[dict[str, Any]]) -> None:
     """CLIDR_EL1 is left out: Firecracker writes its own."""
     seen: dict[tuple[int, str], tuple[int, str]] = {}
     for host in metal:
         probe = dict(metal_probe(host))
         midr, revidr = probe[by_name("MIDR_EL1")], probe[by_name("REVIDR_EL1")]
-        for register in others(metal_kernel(host, observed_kernels), midr=midr, revidr=revidr):
+        for register in others(metal_kernel(host), midr=midr, revidr=revidr):
             if register.id in probe and register.era and register.value is None and name(register.id) != "CLIDR_EL1":
                 rest = probe[register.id] & ~register.partial[0] & WHOLE
                 first = seen.setdefault((register.id, register.era), (rest, host["file"]))
@@ -203,14 +202,12 @@ def test_equal_eras_mean_equal_values_on_real_hosts(metal: list[dict[str, Any]],
 
 
 @pytest.mark.parametrize("cpu", ["N1", "V1"])
-def test_id_registers_of_real_hosts_go_from_6_1_to_6_18_and_not_back(
-    metal: list[dict[str, Any]], observed_kernels: Kernels, cpu: str
-) -> None:
+def test_id_registers_of_real_hosts_go_from_6_1_to_6_18_and_not_back(metal: list[dict[str, Any]], cpu: str) -> None:
     hosts = {host["file"].rsplit("_", 1)[1]: host for host in metal if f"_{cpu}_" in host["file"]}
     old, new = hosts["6.1host.json"], hosts["6.18host.json"]
 
     def refused(source: dict[str, Any], destination: dict[str, Any]) -> set[str]:
-        kernel, probe = metal_kernel(destination, observed_kernels), metal_probe(destination)
+        kernel, probe = metal_kernel(destination), metal_probe(destination)
         written = dict(metal_probe(source))
         offered = others(kernel, midr=None, revidr=None, probe=probe)
         return {name(register.id) for register in offered if restorable(register, written[register.id]) is False}

@@ -169,12 +169,12 @@ class Ioctls(RuleBasedStateMachine):
             assert list(ids) == self.slow.listed()
 
 
-Ioctls.TestCase.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+Ioctls.TestCase.settings = settings(max_examples=150, stateful_step_count=25)
 TestIoctls = Ioctls.TestCase
 
 
 @given(kernel=st.sampled_from(KERNELS), register=st.sampled_from(IDS), ran=st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_was_read_can_be_written_back(kernel: str, register: int, ran: bool) -> None:
     levels = Levels(spectre_v2=1, ssb=2, bhb=1, ssbs=False)
     machine = VirtualMachine(Kvm(profile=known(kernel), levels=levels))

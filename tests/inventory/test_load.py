@@ -271,14 +271,14 @@ def test_hostile_input_is_refused_in_bounded_memory(tmp_path: Path, text: str) -
     assert resource.RLIM_INFINITY
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.text(), st.binary(), st.text(alphabet="{}[]:,-&*!'\"# \nabgh01")))
 def test_no_text_raises(read: Read, text: str | bytes) -> None:
     loaded = read(text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text)
     assert (loaded.fleet is None) == bool(loaded.findings)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_damage_to_a_sound_inventory_raises(read: Read, sound: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(sound) - 1))

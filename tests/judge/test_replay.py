@@ -39,7 +39,7 @@ def same_word(fleet: Fleet, classes: ClassTable, plan: Plan, judge: Judge) -> No
     assert bool(found - {InvariantId.AFTER}) == bool(seen), (found, seen)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_they_agree_on_plans_with_other_times(fleet: Fleet, classes: ClassTable, plan: Plan, judge: Judge, data: st.DataObject) -> None:
     victims = data.draw(st.sets(st.sampled_from([step.id for step in steps_of(plan)]), min_size=1, max_size=3))
@@ -54,7 +54,7 @@ def test_they_agree_on_plans_with_other_times(fleet: Fleet, classes: ClassTable,
     same_word(fleet, classes, changed(plan, later), judge)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data())
 def test_they_agree_on_plans_with_other_places(fleet: Fleet, classes: ClassTable, plan: Plan, judge: Judge, data: st.DataObject) -> None:
     victim = data.draw(st.sampled_from([step for step in steps_of(plan) if step.kind is StepKind.MIGRATE]))
@@ -69,7 +69,7 @@ def test_they_agree_on_plans_with_other_places(fleet: Fleet, classes: ClassTable
     same_word(fleet, classes, changed(plan, lambda step: replace(step, **{field: value}) if step.id == victim.id else step), judge)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_they_agree_on_plans_with_steps_left_out(fleet: Fleet, classes: ClassTable, plan: Plan, judge: Judge, data: st.DataObject) -> None:
     victim = data.draw(st.sampled_from([step for step in steps_of(plan) if step.kind is not StepKind.GATE]))

@@ -87,21 +87,21 @@ def test_hidden_points_of_no_return_are_found(plan: Plan, judge: Judge) -> None:
     assert {violation.invariant for violation in hidden} == {violation.invariant for violation in invented} == {InvariantId.CLAIMS}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_step_can_be_left_out(plan: Plan, judge: Judge, data: st.DataObject) -> None:
     victim = data.draw(st.sampled_from(steps_of(plan)))
     assert judge(without(plan, victim))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_step_can_come_twice(plan: Plan, judge: Judge, data: st.DataObject) -> None:
     victim = data.draw(st.sampled_from(steps_of(plan)))
     assert judge(at_the_end(plan, replace(victim, id="again", start_s=last_start(plan), after=())))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_no_landing_can_be_on_a_host_that_is_not_upgraded_by_then(plan: Plan, judge: Judge, fleet: Fleet, data: st.DataObject) -> None:
     victim = data.draw(st.sampled_from([step for step in steps_of(plan) if step.kind is StepKind.MIGRATE]))
@@ -110,7 +110,7 @@ def test_no_landing_can_be_on_a_host_that_is_not_upgraded_by_then(plan: Plan, ju
     assert judge(changed(plan, victim, destination=data.draw(st.sampled_from(closed))))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), earlier=st.integers(1, 2000))
 def test_no_step_can_start_earlier_than_it_may(plan: Plan, judge: Judge, data: st.DataObject, earlier: int) -> None:
     victim = data.draw(st.sampled_from([step for step in steps_of(plan) if step.after]))

@@ -304,7 +304,7 @@ def born_on(host: HostOffer, pin: int | None = None) -> Guests:
     return certainly(born(kvm, host.features, Carried(kvm.others), pin))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     source=st.sampled_from(KERNELS),
     destination=st.sampled_from(KERNELS),

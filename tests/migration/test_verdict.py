@@ -156,13 +156,13 @@ def test_hosts_whose_cpus_differ_leave_moves_undecided() -> None:
 # --- laws ----------------------------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(kernel=st.sampled_from(KERNELS), vmm=st.sampled_from(VMMS), facts=st.sampled_from([N1, A53]))
 def test_a_twin_is_safe(kernel: str, vmm: str, facts: HostFacts) -> None:
     assert judged(host("a", kernel, vmm, facts), host("b", kernel, vmm, facts)).verdict is Verdict.SAFE
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     kernels=st.tuples(st.sampled_from(KERNELS), st.sampled_from(KERNELS)),
     vmms=st.tuples(st.sampled_from(VMMS), st.sampled_from(VMMS)),
@@ -190,7 +190,7 @@ def test_precedence() -> None:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     pairs=st.lists(
         st.tuples(st.sampled_from(KERNELS), st.sampled_from(VMMS), st.sampled_from([N1, A53, A72, BARE, HostFacts()])),

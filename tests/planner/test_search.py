@@ -254,7 +254,7 @@ def built(make: Any, drawn: tuple[list[dict[str, Any]], list[dict[str, Any]], di
     return make.fleet(hosts, [make.guest(**vm) for vm in vms], **policy)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(drawn=fleets())
 def test_the_judge_passes_every_plan(make: Any, drawn: Any) -> None:
     fleet = built(make, drawn)
@@ -270,7 +270,7 @@ def test_the_judge_passes_every_plan(make: Any, drawn: Any) -> None:
         assert all(remedy.tried for remedy in outcome.remedies)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(drawn=fleets())
 def test_the_same_fleet_gives_the_same_bytes(make: Any, drawn: Any) -> None:
     fleet = built(make, drawn)
@@ -278,7 +278,7 @@ def test_the_same_fleet_gives_the_same_bytes(make: Any, drawn: Any) -> None:
     assert one == other
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes=st.lists(st.integers(1, 5), max_size=5), places=st.lists(st.integers(0, 2), min_size=5, max_size=5), hosts=st.integers(2, 3))
 def test_no_order_of_moves_needs_fewer(make: Any, sizes: list[int], places: list[int], hosts: int) -> None:
     """Brute force over all ways to empty hosts one after the other: as feasible as the planner says, and never fewer moves."""
