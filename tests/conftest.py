@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-settings.register_profile("fleetplan")
+settings.register_profile("fleetplan", deadline=None)
 settings.load_profile("fleetplan")
