@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fleetplan.migration.register_file import RegisterRow
     from fleetplan.output.graphs import Drawing
     from fleetplan.rollout.invariants import Violation
+    from fleetplan.rollout.move_report import MoveReport
     from fleetplan.rollout.moves import MoveKind
     from fleetplan.rollout.plan import Infeasible, Plan
 
@@ -168,14 +169,26 @@ def verify_plan(subject: Study, path: Path) -> tuple[Violation, ...]:
     return tuple(verify(subject.fleet, subject.classes, plan, digest=subject.digest))
 
 
-def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = False) -> Judgment:
+def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = False) -> MoveReport:
     """Judge one move of a guest from where it is. `upgraded`: as if the destination already ran the target release."""
-    guest_index = subject.guest_index(guest)
-    source = subject.host_index(subject.fleet.guests[guest_index].on)
-    classes = subject.classes
-    goal = subject.host_index(destination)
+    from fleetplan.migration.ways import Move  # noqa: PLC0415 - only who asks about one move
+    from fleetplan.rollout.move_report import report  # noqa: PLC0415 - as above
+
+    guest_index, classes = subject.guest_index(guest), subject.classes
+    record = subject.fleet.guests[guest_index]
+    source, goal = subject.host_index(record.on), subject.host_index(destination)
     there = classes.hosts_then[goal] if upgraded else classes.hosts_now[goal]
-    return classes.judgment(classes.guests[guest_index], classes.hosts_now[source], there)
+    move = Move(subject.fleet, record, subject.fleet.hosts[goal], upgraded)
+    return report(move, classes, classes.guests[guest_index], classes.hosts_now[source], there)
+
+
+WAIVER_DAYS = 30
+"""How long a waiver lasts that is made out for pasting."""
+
+
+def waiver_expires(subject: Study) -> str:
+    """The date that a waiver is made out to."""
+    return (subject.today + timedelta(days=WAIVER_DAYS)).isoformat()
 
 
 def register_files(subject: Study, hosts: tuple[str, ...]) -> dict[HostName, tuple[RegisterRow, ...]]:

@@ -13,6 +13,7 @@ VERBS = {
     "graph": "Show the state graph, the host graph or the step graph.",
     "mechanisms": "Compare the ways to keep a guest on old firmware.",
     "plan": "Make a plan for the rollout, judged before it is shown.",
+    "probe": "Ask this host's own KVM what it gives a guest.",
     "registers": "Show the firmware registers that hosts give a guest.",
     "vcpu": "Replay register operations on the model of a host.",
     "verdict": "Judge one migration: this guest to that host.",

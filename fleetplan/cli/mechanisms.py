@@ -18,10 +18,10 @@ from fleetplan.cli.exits import Exit
 @click.option("--carry-features/--no-carry-features", "carries", help="Whether userspace sends feature bits along.  [default: no]")
 @click.option(
     "--load",
-    type=click.Choice(["A", "B0", "B1", "strict"]),
+    type=click.Choice(["A", "B0", "B1", "B1-fixed", "strict"]),
     default="A",
     show_default=True,
-    help="How userspace loads a stream: as QEMU up to 10.2 (A), 11.0 (B0) or 11.1 (B1) does, or register by register (strict).",
+    help="How userspace loads a stream: as QEMU up to 10.2 (A), 11.0 (B0) or 11.1 (B1) does, B1 mended, or one by one (strict).",
 )
 @format_option("text", "json")
 @AS_OF

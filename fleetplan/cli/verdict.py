@@ -23,17 +23,13 @@ from fleetplan.cli.exits import Exit
 def command(inventory: Path, guest: str, destination: str, upgraded: bool, form: str, today: date) -> Exit:
     """Judge the migration of GUEST, from the host it is on, to the host DESTINATION."""
     subject = workflow.study(inventory, today)
-    judgment = workflow.verdict(subject, guest, destination, upgraded=upgraded)
+    told = workflow.verdict(subject, guest, destination, upgraded=upgraded)
     if form == "json":
         from fleetplan.output.json import judgment_json  # noqa: PLC0415 - one of the two is needed
 
-        emit(judgment_json(judgment))
+        emit(judgment_json(told))
     else:
         from fleetplan.output.views.verdict import judgment_document  # noqa: PLC0415 - as above
 
-        record = subject.fleet.guests[subject.guest_index(guest)]
-        goal = subject.fleet.hosts[subject.host_index(destination)]
-        source = subject.fleet.hosts[subject.host_index(record.on)]
-        there = subject.fleet.target if upgraded else goal.release
-        show(judgment_document(judgment, guest, (source.name, source.release), (goal.name, there)))
+        show(judgment_document(told, workflow.waiver_expires(subject)))
     return Exit.CLEAN

@@ -184,10 +184,12 @@ AVAIL_2 = 0x2
 NOT_REQUIRED_2 = 0x3
 
 
+FIRMWARE_BLOCKS = frozenset(block.value << COPROC_SHIFT for block in (Block.FW, Block.FW_FEAT_BMAP))
+
+
 def is_firmware(register: int) -> bool:
     """Whether an id lies in one of the two blocks, whatever its size, and whether a kernel knows it or not."""
-    coproc = (register & COPROC_MASK) >> COPROC_SHIFT
-    return coproc in {Block.FW.value, Block.FW_FEAT_BMAP.value}
+    return register & COPROC_MASK in FIRMWARE_BLOCKS
 
 
 # --- what a SET accepts: the errno, or None ------------------------------------------------------------------------------------------

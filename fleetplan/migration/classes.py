@@ -180,6 +180,19 @@ class ClassTable:
         """The verdict on a move and its stage: what `judgment` says, without its reasons, some hundred times faster."""
         return self._judge.ruling(*self.move(guest, source, destination))
 
+    def rulings(self, guest: GuestClassId, source: HostClassId, destinations: Iterable[HostClassId]) -> list[Ruling]:
+        """The rulings on moves to many host classes: O(destinations), with one judgment for each kind of them."""
+        known: dict[int, Ruling] = {}
+        found = []
+        for destination in destinations:
+            guests, here, there = self.move(guest, source, destination)
+            kind = self._judge.kind(there)
+            ruling = known.get(kind)
+            if ruling is None:
+                ruling = known[kind] = self._judge.ruling(guests, here, there)
+            found.append(ruling)
+        return found
+
     def move(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> tuple[Guests, HostOffer, HostOffer]:
         """A guest and its two hosts, as they are for a guest with its vCPU features."""
         guests = self._guests[guest]

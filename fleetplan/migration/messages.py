@@ -1,121 +1,103 @@
-"""What VMMs print when a load fails: the words as they stand in the log, by the VMM's kind of text.
-
-Sources: QEMU 5.2 to 11.1.3 (migration/vmstate-types.c, target/arm/machine.c and kvm.c, accel/kvm/kvm-all.c) and observed logs;
-cloud-hypervisor and firecracker as named in `vmm.ROWS`.
-"""
+"""What a VMM prints when a load fails: the lines as they stand in its log, written from the rows of `wordings`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from fleetplan.firmware.encodings import parts
 from fleetplan.firmware.errno import Errno
-from fleetplan.firmware.registers import BY_ID, Block
-from fleetplan.migration.vmm import Load, Text, VmmProfile
-
-IN_CPU = "error while loading state for instance 0x0 of device 'cpu'"
-POST_LOAD = f"{IN_CPU}: post load hook failed for: cpu, version_id: 22, minimum_version: 22, ret: -1"
-STRERROR = {
-    Errno.EPERM: "Operation not permitted",
-    Errno.ENOENT: "No such file or directory",
-    Errno.EBUSY: "Device or resource busy",
-    Errno.EINVAL: "Invalid argument",
-}
-SYSTEM_REGISTER = "system register "
-
-
-def length(profile: VmmProfile, brought: int, listed: int) -> tuple[str, ...]:
-    """The guest brings more registers than the destination lists (A loads only)."""
-    first = f"Invalid value {brought} expecting positive value <= {listed}"
-    field = "cpu:cpreg_vmstate_array_len"
-    if profile.text is Text.S3:
-        element = f"Failed to load element of type int32 le for cpreg_vmstate_array_len: -{int(Errno.EINVAL)}"
-        return (first, f"load of migration failed: {STRERROR[Errno.EINVAL]}: {IN_CPU}: {element}")
-    return (first, f"Failed to load {field}", IN_CPU, f"load of migration failed: {STRERROR[Errno.EINVAL]}")
-
-
-def merge(profile: VmmProfile, lacking: Sequence[int], unsent: Sequence[int], *, failed: bool) -> tuple[str, ...]:
-    """Registers that the destination lacks, and those that the stream lacks. B loads name each, also when they go on."""
-    if profile.load is Load.A:
-        return () if not failed else _merge_a(profile)
-    lines = [
-        f"handle_cpreg_only_in_incoming_stream: {display(profile, register)} in the incoming stream but unknown on the destination: "
-        "fail migration"
-        for register in lacking
-    ]
-    lines += [
-        f"warning: handle_cpreg_missing_in_incoming_stream: {display(profile, register)} expected by the destination but not in the "
-        "incoming stream: skip it"
-        for register in unsent
-    ]
-    if failed:
-        reason = Errno.EPERM if profile.load is Load.B0 else Errno.EINVAL
-        lines.append(f"load of migration failed: {STRERROR[reason]}: {POST_LOAD}")
-    return tuple(lines)
-
-
-def _merge_a(profile: VmmProfile) -> tuple[str, ...]:
-    if profile.text is Text.S3:
-        return (f"load of migration failed: {STRERROR[Errno.EPERM]}: {POST_LOAD}",)
-    return (IN_CPU, f"load of migration failed: {STRERROR[Errno.EPERM]}")
-
+from fleetplan.migration import wordings
+from fleetplan.migration.reasons import Stage
+from fleetplan.migration.vmm import Text, VmmProfile
+from fleetplan.migration.wordings import BY_NAME, Role, Script, Wording
 
 Refused = tuple[int, int | None, int | None, Errno]
 """id, value written, value that is there, errno."""
 
 
+def length(profile: VmmProfile, brought: int, listed: int) -> tuple[str, ...]:
+    """The guest brings more registers than the destination lists (A loads only)."""
+    found = wordings.script(profile, Stage.LENGTH)
+    return () if found is None else _once(found, found.lines, {"brought": brought, "listed": listed})
+
+
+def merge(profile: VmmProfile, lacking: Sequence[int], unsent: Sequence[int], *, failed: bool) -> tuple[str, ...]:
+    """Registers that the destination lacks, and those that the stream lacks. B loads name each, also when they go on."""
+    found = wordings.script(profile, Stage.MERGE)
+    if found is None:
+        return ()
+    named = {Role.LACKING: lacking, Role.UNSENT: unsent}
+    lines = [
+        line.write({"register": wordings.display(profile.text, register)})
+        for line in found.lines
+        if line.role in named
+        for register in named[line.role]
+    ]
+    return (*lines, *(_once(found, found.lines, {}) if failed else ()))
+
+
 def refused(profile: VmmProfile, registers: Sequence[Refused]) -> tuple[str, ...]:
     """Registers whose values the destination's kernel refuses."""
-    match profile.text:
-        case Text.S1:
-            return _merge_a(profile)
-        case Text.S2:
-            return (IN_CPU, f"Failed to put registers after init: {STRERROR[Errno.EINVAL]}")
-        case Text.S3 | Text.S4:
-            lines = [line for register in registers for line in _could_not_set(profile, *register)]
-            return (*lines, f"Failed to put registers after init: {STRERROR[Errno.EINVAL]}")
-        case Text.OWN:
-            register, written, _, errno = registers[0]
-            return (f"cannot restore vCPU: register {register:#x} value {written or 0:#x}: {STRERROR.get(errno, errno.name)}",)
+    found = wordings.script(profile, Stage.SET)
+    if found is None:
+        return ()
+    words = {line.name for line in found.lines if line.role is Role.REFUSED}
+    lines = [line for register in registers for line in _refusal(profile, *register)] if words else []
+    return (*lines, *_once(found, found.lines, {"errno": registers[0][3]} if profile.text is Text.OWN else {}))
 
 
-def _could_not_set(profile: VmmProfile, register: int, written: int | None, there: int | None, errno: Errno) -> Iterator[str]:
-    name = display(profile, register)
+def _refusal(profile: VmmProfile, register: int, written: int | None, there: int | None, errno: Errno) -> Iterator[str]:
+    facts = {"written": written, "there": there, "errno": errno}
+    if profile.text is Text.OWN:
+        yield wordings.FIRECRACKER_SET.write({**facts, "register": register, "written": written or 0})
+        return
+    named = {**facts, "register": wordings.display(profile.text, register)}
+    yield _of_errno(errno, written, there).write(named)
+
+
+def _of_errno(errno: Errno, written: int | None, there: int | None) -> Wording:
     if errno is Errno.ENOENT:
-        yield f"Could not set register {name}: unknown to KVM"
-    elif errno is Errno.EINVAL and written is not None:
-        yield f"Could not set register {name} to {written:x}" + (f" (is {there:x})" if there is not None else "")
-    else:
-        yield f"Could not set register {name}: {STRERROR.get(errno, errno.name)}"
+        return wordings.REFUSED_UNKNOWN
+    if errno is not Errno.EINVAL or written is None:
+        return wordings.REFUSED_ERRNO
+    return wordings.REFUSED if there is None else wordings.REFUSED_IS
 
 
-def display(profile: VmmProfile, register: int) -> str:
-    """A register as QEMU names it."""
-    row = BY_ID.get(register)
-    if row is not None:
-        return f"fw reg {row.index}" if row.block is Block.FW else f"fw feat reg {row.index}"
-    encoding = parts(register)
-    if encoding is None:
-        return f"demuxed reg {register:x}"
-    op0, op1, crn, crm, op2 = encoding
-    prefix = SYSTEM_REGISTER if profile.text is Text.S4 else ""
-    return f"{prefix}op0:{op0} op1:{op1} crn:{crn} crm:{crm} op2:{op2}"
+def _once(found: Script, lines: Sequence[Wording], facts: dict[str, Any]) -> tuple[str, ...]:
+    """The lines that are printed once."""
+    known = {"errno": found.errno, "instance": 0, **facts}
+    return tuple(line.write(known) for line in lines if line.role is Role.ONCE)
 
 
 def no_pin_property(version: str) -> tuple[str, ...]:
     """The destination's VMM does not know `kvm-psci-version`, which libvirt sends along."""
-    return (f"Property 'host-arm-cpu.kvm-psci-version' not found (the guest is pinned to {version})",)
+    return _once(BY_NAME["no-pin-property"], BY_NAME["no-pin-property"].lines, {"version": version})
 
 
 def pin_refused(version: str) -> tuple[str, ...]:
     """The destination's kernel does not offer the pinned version."""
-    return (
-        f"KVM in this kernel does not support PSCI version {version}",
-        "Consider setting the kvm-psci-version property on the migration source.",
-        f"kvm_init_vcpu: kvm_arch_init_vcpu failed (0): {STRERROR[Errno.EINVAL]}",
-    )
+    lines = (wordings.PSCI_UNSUPPORTED, wordings.PSCI_HINT, wordings.VCPU_FAILED)
+    return _once(BY_NAME["pin-refused"], lines, {"version": version, "vcpu": 0})
 
 
-def no_machine(machine: str) -> tuple[str, ...]:
+def no_machine(profile: VmmProfile, machine: str) -> tuple[str, ...]:
     """The destination's VMM does not know the machine type."""
-    return (f'unsupported machine type: "{machine}"', "Use -machine help to list supported machines")
+    running = profile.machines[1] if profile.machines is not None else ()
+    named = wordings.NO_MACHINE if running >= wordings.NO_MACHINE.since else wordings.NO_MACHINE_UNNAMED
+    return _once(BY_NAME["no-machine"], (named, wordings.MACHINE_HINT), {"machine": machine})
+
+
+def wrapped(profile: VmmProfile, stage: Stage, lines: Sequence[str]) -> tuple[str, ...]:
+    """What libvirt says on top of a failure; the VMM's name for the guest is left as `GUEST`. Empty for other VMMs.
+
+    From the version on that starts incoming QEMUs with exit-on-error=false (11.3.0 does, 9.0.0 does not), length and merge come through
+    QMP; a QEMU that could not put its registers has exited before it could answer.
+    """
+    if profile.text is Text.OWN or not lines:
+        return ()
+    tail = lines[-1]
+    closed = f"internal error: {wordings.CLOSED_MONITOR.write({'guest': 'GUEST'})}: {tail}"
+    exits = stage is Stage.START or (stage is Stage.SET and profile.text is not Text.S1)
+    if exits or wordings.PUT_REGISTERS.pattern.search(tail):
+        return (closed,)
+    return (f"operation failed: {wordings.JOB_FAILED.write({'direction': 'migration in'})} {tail}", closed)

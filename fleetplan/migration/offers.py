@@ -411,24 +411,42 @@ def evidence(offered: HostOffer, answers: Mapping[Levels, Hashable]) -> str:
     return " and ".join(sorted(found - {""}))
 
 
+class Departures(msgspec.Struct, frozen=True, kw_only=True):
+    """Every way in which a guest may be on a host: `ways` are the guest, the host and what both rest on; `facts` are all of those facts."""
+
+    ways: tuple[tuple[GuestState, _Option, Choices], ...]
+    facts: frozenset[Fact]
+
+
+def departures(guests: Guests, source: HostOffer) -> Departures:
+    """What a guest and the host that it is on may be together."""
+    here = options(source, Role.SOURCE)
+    ways = tuple((guest.state, a, (*guest.given, *a.choices)) for guest in guests for a in here if agree(guest.given, a.choices))
+    return Departures(ways=ways, facts=frozenset(fact for _, _, known in ways for fact, _ in known))
+
+
+@lru_cache(maxsize=8192)
+def _facts(destination: HostOffer) -> frozenset[Fact]:
+    return frozenset(fact for option in options(destination, Role.DESTINATION) for fact, _ in option.choices)
+
+
+def apart(leaving: Departures, destination: HostOffer) -> bool:
+    """Whether the two rest on different facts, so that each way of the one goes with each way of the other."""
+    return leaving.facts.isdisjoint(_facts(destination))
+
+
 def combinations(guests: Guests, source: HostOffer, destination: HostOffer) -> list[Case]:
     """Every way in which all three may be, up to one more than are judged.
 
     A kernel and a VMM of one name are the same everywhere; two machines are alike only where what is stated says so (`_twins`).
     """
-    here, there = options(source, Role.SOURCE), options(destination, Role.DESTINATION)
-    if len(guests) == len(here) == len(there) == 1:
-        (guest,), (a,), (b,) = guests, here, there
-        return [Case(guest.state, a.kvm, a.vmm, b.kvm, b.vmm, (*guest.given, *a.choices, *b.choices))]
-    return list(islice(_combinations(guests, here, there), MOST_CANDIDATES + 1))
+    return list(islice(meetings(departures(guests, source), destination), MOST_CANDIDATES + 1))
 
 
-def _combinations(guests: Guests, here: tuple[_Option, ...], there: tuple[_Option, ...]) -> Iterator[Case]:
-    for guest in guests:
-        for a in here:
-            if not agree(guest.given, a.choices):
-                continue
-            known = (*guest.given, *a.choices)
-            for b in there:
-                if agree(known, b.choices):
-                    yield Case(guest.state, a.kvm, a.vmm, b.kvm, b.vmm, tuple(dict.fromkeys((*known, *b.choices))))
+def meetings(leaving: Departures, destination: HostOffer) -> Iterator[Case]:
+    """Every way in which those that leave and a destination may be."""
+    there, free = options(destination, Role.DESTINATION), apart(leaving, destination)
+    for guest, a, known in leaving.ways:
+        for b in there:
+            if free or agree(known, b.choices):
+                yield Case(guest, a.kvm, a.vmm, b.kvm, b.vmm, tuple(dict.fromkeys((*known, *b.choices))))

@@ -40,19 +40,19 @@ def _machine(machine: str | None, saver: VmmProfile, loader: VmmProfile) -> Iter
     """A machine type that is not given may be any that the guest's own VMM knows; `virt` is the newest of whatever VMM starts it."""
     if machine is None:
         if saver.machines is not None and loader.machines is not None and saver.machines[1] < loader.machines[0]:
-            yield _unknown_machine("virt-{}.{}".format(*saver.machines[1]))
+            yield _unknown_machine("virt-{}.{}".format(*saver.machines[1]), loader)
     elif machine == "virt":
         if saver.machines != loader.machines:
             # QEMU migration/savevm.c, configuration_post_load: the received name must be the local one.
             yield _undecided_machine("the versioned machine type behind `virt`, which the guest's XML or `info qom-tree` shows")
     elif knows_machine(loader, machine) is False:
-        yield _unknown_machine(machine)
+        yield _unknown_machine(machine, loader)
     elif knows_machine(loader, machine) is None and saver != loader:
         yield _undecided_machine(f"whether `-machine help` of the destination's VMM lists {machine}")
 
 
-def _unknown_machine(machine: str) -> Refusal:
-    return Reason(kind=ReasonKind.MACHINE_TYPE, stage=Stage.START, detail=(("machine", machine),)), messages.no_machine(machine)
+def _unknown_machine(machine: str, loader: VmmProfile) -> Refusal:
+    return Reason(kind=ReasonKind.MACHINE_TYPE, stage=Stage.START, detail=(("machine", machine),)), messages.no_machine(loader, machine)
 
 
 def _undecided_machine(decided_by: str) -> Refusal:

@@ -6,7 +6,8 @@ executable KVM of the destination, in the VMM's write order; then what the guest
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 
 import msgspec
@@ -22,7 +23,7 @@ from fleetplan.fleet.model import Equipment, Platform
 from fleetplan.migration import messages, start
 from fleetplan.migration.carry import Carried, Guests, GuestState, Possible, arrived, certainly
 from fleetplan.migration.interning import Numbers
-from fleetplan.migration.offers import Case, HostOffer, combinations
+from fleetplan.migration.offers import Case, Departures, HostOffer, apart, combinations, departures, meetings, options
 from fleetplan.migration.reasons import RANK, Judgment, Reason, ReasonKind, Stage, Verdict, register_name
 from fleetplan.migration.restore import Firmware, Others, Restored, Saved, Sheet, WrittenOthers
 from fleetplan.migration.stream import EITHER_SIDE, Merged, listed_ids, merge, saved_ids
@@ -43,7 +44,10 @@ Ruling = tuple[Verdict, Stage]
 
 
 class _Leaving(msgspec.Struct, frozen=True):
-    """A guest on one kind of host, run by one kind of VMM: all that its move depends on, wherever it goes."""
+    """A guest on one kind of host, run by one kind of VMM: all that its move depends on, wherever it goes.
+
+    `body` is a number that is equal for streams that differ in the values of firmware registers alone.
+    """
 
     guest: GuestState
     here: Kvm
@@ -51,24 +55,64 @@ class _Leaving(msgspec.Struct, frozen=True):
     number: int
     saved: Saved
     stream: Sheet
-    ids: int
     brought: tuple[int, ...]
     tolerated: frozenset[int]
+    body: int
 
 
-class _Way(msgspec.Struct, frozen=True):
-    """One way in which a move may go, worked out as far as the verdict needs. `restored` None: the pin keeps the VM from starting."""
+class _Copied(msgspec.Struct, frozen=True):
+    """What comes of a stream on a host, whatever the values of its firmware registers.
 
-    leaving: _Leaving
-    there: Kvm
-    loader: VmmProfile
-    refused_start: tuple[start.Refusal, ...]
+    `firmware` are the firmware registers that reach the destination's kernel, in the order in which they are written. `ended` is the
+    stage that ends the move already; None if the firmware registers have a say.
+    """
+
     merged: Merged
     others: WrittenOthers
-    restored: Restored | None
-    lost: tuple[Item, ...] = ()
-    silent: tuple[int, ...] = ()
-    changes: bool = False
+    firmware: tuple[int, ...]
+    ended: Stage | None
+
+
+class _Way:
+    """One way in which a move may go. Firmware registers are restored when somebody asks: most moves end before it matters."""
+
+    def __init__(
+        self, judge: Judge, leaving: _Leaving, there: Kvm, loader: VmmProfile, start_refusals: tuple[start.Refusal, ...], copied: _Copied
+    ) -> None:
+        self._judge = judge
+        self._start_refusals = start_refusals
+        self._copied = copied
+        self.leaving = leaving
+        self.there = there
+        self.loader = loader
+        self.merged = copied.merged
+        self.others = copied.others
+
+    @cached_property
+    def restored(self) -> Restored | None:
+        """What the firmware registers came to; None if the guest's pin keeps the VM from starting."""
+        return self._judge.restore(self.leaving, self.there, self.loader, self._copied)
+
+    @cached_property
+    def refused_start(self) -> tuple[start.Refusal, ...]:
+        """What keeps the destination from starting, or harms the guest there."""
+        if self.leaving.guest.pin is None or self.restored is not None:
+            return self._start_refusals
+        return (*self._start_refusals, start.pin_refused(self.leaving.guest, self.there))
+
+    @cached_property
+    def _difference(self) -> tuple[tuple[Item, ...], bool]:
+        return ((), False) if self.restored is None else self._judge.compare(self.leaving, self.restored)
+
+    @property
+    def lost(self) -> tuple[Item, ...]:
+        """What the guest was promised and no longer has."""
+        return self._difference[0]
+
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Registers whose loss takes something from the guest, and that the load does not fail on."""
+        return tuple(place for place in self.merged.lacking if not _harmless(self.leaving, place, self.loader))
 
     @property
     def refused(self) -> tuple[messages.Refused, ...]:
@@ -87,13 +131,17 @@ class _Way(msgspec.Struct, frozen=True):
         return values[register] if register in values else self.leaving.stream.registers[register].value
 
     @property
+    def ended(self) -> Stage | None:
+        """The stage that ends the move whatever the levels of its hosts are, None if they have a say."""
+        return Stage.START if any(_is_refusal(reason) for reason, _ in self.refused_start) else self._copied.ended
+
+    @cached_property
     def ruling(self) -> Ruling:
         """The verdict, by the first stage that ends the move."""
-        if self.restored is None or any(_is_refusal(reason) for reason, _ in self.refused_start):
-            return Verdict.FAILS, Stage.START
-        if self.merged.stage is not None:
-            return Verdict.FAILS, self.merged.stage
-        if self.restored.refused or self.others.refused or (self.loader.load is Load.STRICT and self.merged.lacking):
+        ended = self.ended
+        if ended is not None:
+            return Verdict.FAILS, ended
+        if self.restored is not None and self.restored.refused:
             return Verdict.FAILS, Stage.SET
         if any(reason.kind is ReasonKind.UNDECIDED for reason, _ in self.refused_start):
             return Verdict.UNKNOWN, Stage.START
@@ -101,13 +149,14 @@ class _Way(msgspec.Struct, frozen=True):
             return Verdict.UNKNOWN, Stage.SET
         if self.lost or self.silent or self.refused_start:
             return Verdict.STRIPS, Stage.AFTER
-        return (Verdict.CHANGES if self.changes else Verdict.SAFE), Stage.AFTER
+        return (Verdict.CHANGES if self._difference[1] else Verdict.SAFE), Stage.AFTER
 
 
 class Judge:
     """Judges moves, and remembers every part that was worked out: most moves of a fleet differ in little.
 
-    Deterministic. The first judgment between two kinds of hosts takes some 0.3 ms, a ruling whose parts are known some 5 microseconds.
+    Deterministic. The first judgment between two kinds of hosts takes some 0.3 ms, a ruling between kinds that were met before some
+    microsecond: hosts that differ in nothing that a move depends on are one kind, whatever their releases are called.
     """
 
     def __init__(self) -> None:
@@ -116,24 +165,84 @@ class Judge:
         self._kvms: Numbers[Kvm] = Numbers()
         self._vmms: Numbers[VmmProfile] = Numbers()
         self._states: Numbers[GuestState] = Numbers()
+        self._guests: Numbers[Guests] = Numbers()
         self._equipment: Numbers[Equipment] = Numbers()
         self._platforms: Numbers[Platform] = Numbers()
         self._lists: Numbers[tuple[int, ...]] = Numbers()
-        self._listed: dict[int, tuple[int, tuple[int, ...]]] = {}
+        self._bodies: Numbers[tuple[object, ...]] = Numbers()
+        self._promises: Numbers[GuestView] = Numbers()
+        self._kinds: Numbers[tuple[object, ...]] = Numbers()
+        self._kind_of: dict[HostOffer, int] = {}
+        self._departures: dict[tuple[int, int], Departures] = {}
+        self._streams: dict[int, list[_Leaving]] = {}
+        self._goals: dict[HostOffer, list[tuple[Kvm, VmmProfile]]] = {}
+        self._rulings: dict[tuple[int, int, int], Ruling] = {}
+        self._listed: dict[int, tuple[int, tuple[int, ...], Sheet]] = {}
         self._leaving: dict[tuple[int, int, int], _Leaving] = {}
-        self._merged: dict[tuple[int, int, Load, frozenset[int]], Merged] = {}
+        self._copied: dict[tuple[int, int, Load], _Copied] = {}
+        self._merged: dict[tuple[int, int, Load, frozenset[int]], tuple[Merged, tuple[int, ...]]] = {}
         self._starts: dict[tuple[object, ...], tuple[start.Refusal, ...]] = {}
         self._seen: dict[tuple[int, int, int], tuple[tuple[Item, ...], bool]] = {}
-        self._promises: Numbers[GuestView] = Numbers()
 
     # --- asking -------------------------------------------------------------------------------------------------------------------
 
     def ruling(self, guests: Guests, source: HostOffer, destination: HostOffer) -> Ruling:
         """The verdict on a move and its stage, without reasons."""
-        cases = combinations(guests, source, destination)
-        if len(cases) > MOST_CANDIDATES:
+        key = (self._guests(guests), self.kind(source), self.kind(destination))
+        ruling = self._rulings.get(key)
+        if ruling is None:
+            ruling = self._rulings[key] = self._ruling(guests, source, destination)
+        return ruling
+
+    def _ruling(self, guests: Guests, source: HostOffer, destination: HostOffer) -> Ruling:
+        leaving = self._depart(guests, source)
+        most = len(leaving.ways) * len(options(destination, Role.DESTINATION))
+        if most > MOST_CANDIDATES and (apart(leaving, destination) or more_than(MOST_CANDIDATES, meetings(leaving, destination))):
             return Verdict.UNKNOWN, Stage.AFTER
-        return _overall([self._way(case, source, destination).ruling for case in cases], source, destination)
+        cases = meetings(leaving, destination)
+        if self._ends_anyway(leaving, source, destination):
+            cases = islice(cases, 1)
+        return _overall((self._way(case, source, destination).ruling for case in cases), source, destination)
+
+    def _depart(self, guests: Guests, source: HostOffer) -> Departures:
+        key = (self._guests(guests), self.kind(source))
+        if key not in self._departures:
+            self._departures[key] = departures(guests, source)
+        return self._departures[key]
+
+    def _ends_anyway(self, leaving: Departures, source: HostOffer, destination: HostOffer) -> bool:
+        """Whether the move fails whatever the levels of its hosts are: one way for each list and CPU says so, at a fraction of the cost."""
+        return all(
+            copied.ended is not None or self._way_on(one, kvm, loader, copied, source, destination).ended is not None
+            for one in self._distinct_streams(leaving)
+            for kvm, loader in self._distinct_lists(destination)
+            for copied in (self._copy(one, kvm, loader),)
+        )
+
+    def _distinct_streams(self, leaving: Departures) -> list[_Leaving]:
+        found = self._streams.get(id(leaving))
+        if found is None:
+            each = [self._leave(guest, option.kvm, option.vmm) for guest, option, _ in leaving.ways]
+            found = self._streams[id(leaving)] = list({(one.body, one.guest.pin, self._vmms(one.saver)): one for one in each}.values())
+        return found
+
+    def _distinct_lists(self, destination: HostOffer) -> list[tuple[Kvm, VmmProfile]]:
+        found = self._goals.get(destination)
+        if found is None:
+            each = options(destination, Role.DESTINATION)
+            by_list = {(self._arrive(option.kvm)[0], self._vmms(option.vmm)): (option.kvm, option.vmm) for option in each}
+            found = self._goals[destination] = list(by_list.values())
+        return found
+
+    def kind(self, offered: HostOffer) -> int:
+        """A number that is equal for hosts between which no move can tell, whatever guest it is and wherever it goes."""
+        number = self._kind_of.get(offered)
+        if number is None:
+            kvms, vmms = tuple(map(self._kvms, offered.kvms)), tuple(map(self._vmms, offered.vmms))
+            several = (offered.choices, offered.release.vmm if len(vmms) > 1 else "")
+            number = self._kinds((kvms, vmms, *several, offered.mixed, self._platforms(offered.stated.platform)))
+            self._kind_of[offered] = number
+        return number
 
     def judgment(self, guests: Guests, source: HostOffer, destination: HostOffer) -> Judgment:
         """Judge a move. All that the guest and the hosts may be is tried (up to 64 ways); UNKNOWN says what would decide."""
@@ -142,7 +251,7 @@ class Judge:
         found = _arrivals(cases, ways)
         if len(cases) > MOST_CANDIDATES:
             return _unknown(((ALL,),), (), found)
-        verdict, stage = _overall([way.ruling for way in ways], source, destination)
+        verdict, stage = _overall((way.ruling for way in ways), source, destination)
         if _mixed(source, destination, verdict):
             return replace(_unknown(((BINDING,),), (), found), stage=stage)
         told = _explained(max(ways, key=lambda way: RANK[way.ruling[0]]))
@@ -161,9 +270,15 @@ class Judge:
     # --- one way in which both hosts may be ---------------------------------------------------------------------------------------
 
     def _way(self, case: Case, source: HostOffer, destination: HostOffer) -> _Way:
-        here, there = source.stated.platform, destination.stated.platform
-        refused_start = self._start(case.guest, case.saver, case.loader, here, there)
-        return self._run(self._leave(case.guest, case.source, case.saver), case.destination, case.loader, refused_start)
+        leaving = self._leave(case.guest, case.source, case.saver)
+        copied = self._copy(leaving, case.destination, case.loader)
+        return self._way_on(leaving, case.destination, case.loader, copied, source, destination)
+
+    def _way_on(
+        self, leaving: _Leaving, there: Kvm, loader: VmmProfile, copied: _Copied, source: HostOffer, destination: HostOffer
+    ) -> _Way:
+        refusals = self._start(leaving.guest, leaving.saver, loader, source.stated.platform, destination.stated.platform)
+        return _Way(self, leaving, there, loader, refusals, copied)
 
     def _leave(self, guest: GuestState, here: Kvm, saver: VmmProfile) -> _Leaving:
         key = (self._states(guest), self._kvms(here), self._vmms(saver))
@@ -171,27 +286,37 @@ class Judge:
             brought, number, small = saved_ids(here, saver), self._firmware.guest(guest), self._firmware.kvm(here)
             saved, stream = self._firmware.save(guest, number, small, saver), self._others.of_stream(guest.carried, here)
             tolerated = saved.tolerated | (EITHER_SIDE & stream.registers.keys())
-            self._leaving[key] = _Leaving(guest, here, saver, number, saved, stream, self._lists(brought), brought, tolerated)
+            body = self._bodies((brought, id(stream), tolerated))
+            self._leaving[key] = _Leaving(guest, here, saver, number, saved, stream, brought, tolerated, body)
         return self._leaving[key]
 
-    def _run(self, leaving: _Leaving, there: Kvm, loader: VmmProfile, refused_start: tuple[start.Refusal, ...]) -> _Way:
-        guest, others = leaving.guest, self._others.write(leaving.stream, self._others.of_host(there))
-        merged = self._merge(leaving, there, loader)
-        copied, pfr1 = tuple(place for place in merged.copied if fw.is_firmware(place)), others.pfr1
-        restored = self._firmware.restore(
-            guest,
-            leaving.number,
-            leaving.saved,
-            self._firmware.kvm(there),
-            copied,
-            pfr1,
-            listed_first=loader.load is Load.STRICT,
-        )
-        if restored is None:
-            return _Way(leaving, there, loader, (*refused_start, start.pin_refused(guest, there)), merged, others, None)
-        lost, changes = self._compare(leaving, restored)
-        silent = tuple(place for place in merged.lacking if not _harmless(leaving, place, loader))
-        return _Way(leaving, there, loader, refused_start, merged, others, restored, lost, silent, changes)
+    def _arrive(self, there: Kvm) -> tuple[int, tuple[int, ...], Sheet]:
+        """The lists of a destination: their number, all ids in list order, the other registers."""
+        number = self._kvms(there)
+        if number not in self._listed:
+            ids, sheet = listed_ids(there), self._others.of_host(there)
+            self._listed[number] = (self._bodies((there.profile, id(sheet))), ids, sheet)
+        return self._listed[number]
+
+    def _copy(self, leaving: _Leaving, there: Kvm, loader: VmmProfile) -> _Copied:
+        body, ids, sheet = self._arrive(there)
+        key = (leaving.body, body, loader.load)
+        copied = self._copied.get(key)
+        if copied is None:
+            merged, firmware = self._merge(leaving, ids, loader.load)
+            others = self._others.write(leaving.stream, sheet)
+            refused = others.refused or (loader.load is Load.STRICT and merged.lacking)
+            ended = Stage.SET if merged.stage is None and refused else merged.stage
+            copied = self._copied[key] = _Copied(merged, others, firmware, ended)
+        return copied
+
+    def _merge(self, leaving: _Leaving, ids: tuple[int, ...], load: Load) -> tuple[Merged, tuple[int, ...]]:
+        """How two lists meet, and which firmware registers are copied: CPUs have other values, and mostly the same lists."""
+        key = (self._lists(leaving.brought), self._lists(ids), load, leaving.tolerated)
+        if key not in self._merged:
+            merged = merge(leaving.brought, ids, load, leaving.tolerated)
+            self._merged[key] = merged, tuple(filter(fw.is_firmware, merged.copied))
+        return self._merged[key]
 
     def _start(
         self, guest: GuestState, saver: VmmProfile, loader: VmmProfile, here: Platform, there: Platform
@@ -202,18 +327,13 @@ class Judge:
             self._starts[key] = tuple(start.refusals(guest, saver, loader, here, there))
         return self._starts[key]
 
-    def _merge(self, leaving: _Leaving, there: Kvm, loader: VmmProfile) -> Merged:
-        number = self._kvms(there)
-        if number not in self._listed:
-            ids = listed_ids(there)
-            self._listed[number] = (self._lists(ids), ids)
-        place, ids = self._listed[number]
-        key = (leaving.ids, place, loader.load, leaving.tolerated)
-        if key not in self._merged:
-            self._merged[key] = merge(leaving.brought, ids, loader.load, leaving.tolerated)
-        return self._merged[key]
+    def restore(self, leaving: _Leaving, there: Kvm, loader: VmmProfile, copied: _Copied) -> Restored | None:
+        """What the firmware registers of a way come to; None if the guest's pin keeps the VM from starting."""
+        small, pfr1 = self._firmware.kvm(there), copied.others.pfr1
+        strict = loader.load is Load.STRICT
+        return self._firmware.restore(leaving.guest, leaving.number, leaving.saved, small, copied.firmware, pfr1, listed_first=strict)
 
-    def _compare(self, leaving: _Leaving, restored: Restored) -> tuple[tuple[Item, ...], bool]:
+    def compare(self, leaving: _Leaving, restored: Restored) -> tuple[tuple[Item, ...], bool]:
         """What this move takes (what was lost before it is not its doing), and whether anything else differs."""
         promise = leaving.guest.promise
         key = (id(leaving.saved), id(restored), self._promises(promise))
@@ -234,15 +354,27 @@ def judge(guest: GuestState | Guests, source: HostOffer, destination: HostOffer)
     return Judge().judgment(guest if isinstance(guest, tuple) else certainly(guest), source, destination)
 
 
-def _overall(rulings: list[Ruling], source: HostOffer, destination: HostOffer) -> Ruling:
-    """What all ways come to: theirs, if they agree as far as a plan could tell; else UNKNOWN."""
-    worst = max(rulings, key=lambda ruling: RANK[ruling[0]])
+def _overall(rulings: Iterable[Ruling], source: HostOffer, destination: HostOffer) -> Ruling:
+    """What all ways come to: theirs, if they agree as far as a plan could tell; else UNKNOWN, at the first that differs."""
+    read: list[Ruling] = []
+    for ruling in rulings:
+        read.append(ruling)
+        if _as_planned(ruling) is not _as_planned(read[0]) and not (source.mixed or destination.mixed):
+            break
+    worst = max(read, key=lambda ruling: RANK[ruling[0]])
     if _mixed(source, destination, worst[0]):
         return Verdict.UNKNOWN, Stage.SET
-    verdicts = {verdict for verdict, _ in rulings}
-    if len(verdicts) == 1 or verdicts <= {Verdict.SAFE, Verdict.CHANGES}:
-        return worst
-    return Verdict.UNKNOWN, Stage.AFTER
+    return worst if all(_as_planned(ruling) is _as_planned(worst) for ruling in read) else (Verdict.UNKNOWN, Stage.AFTER)
+
+
+def more_than(most: int, things: Iterable[object]) -> bool:
+    """Whether there are more than so many. Reads no further."""
+    return next(islice(things, most, None), None) is not None
+
+
+def _as_planned(ruling: Ruling) -> Verdict:
+    """What a plan makes of a verdict: it may use SAFE and CHANGES alike."""
+    return Verdict.SAFE if ruling[0] is Verdict.CHANGES else ruling[0]
 
 
 def _mixed(source: HostOffer, destination: HostOffer, worst: Verdict) -> bool:

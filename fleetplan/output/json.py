@@ -12,18 +12,21 @@ import msgspec
 
 from fleetplan.findings.catalogue import RULES
 from fleetplan.findings.finding import Finding
-from fleetplan.firmware.registers import psci_text
+from fleetplan.firmware.registers import BY_ID, psci_text
 from fleetplan.fleet.model import HostName
-from fleetplan.migration.mechanisms.shifts import InFleet, Shift
+from fleetplan.migration.mechanisms.shifts import InFleet, Kind, Shift
 from fleetplan.migration.mechanisms.simulation import Outcome, Refusal
 from fleetplan.migration.mechanisms.tables import Case, Comparison, Extension, Foresight
 from fleetplan.migration.reasons import Judgment, Reason, Verdict
 from fleetplan.migration.register_file import RegisterRow
+from fleetplan.migration.ways import Way
 from fleetplan.output.mechanisms import remark_sentence, works
-from fleetplan.output.reasons import reason_sentence
+from fleetplan.output.reasons import consequences, protects, reason_sentence, value_words
 from fleetplan.output.views.findings import message
 from fleetplan.output.views.refusal import violation_sentence
+from fleetplan.output.ways import way_details, way_sentence
 from fleetplan.rollout.invariants import Violation
+from fleetplan.rollout.move_report import MoveReport
 
 
 def encode(value: Any) -> bytes:
@@ -70,31 +73,64 @@ def violations_json(violations: tuple[Violation, ...]) -> bytes:
     return encode({"version": 1, "ok": not violations, "violations": rows})
 
 
-def judgment_json(judgment: Judgment) -> bytes:
-    """`verdict`, `stage`, `reasons`, `messages`, `guest_after` (null where the guest stays)."""
-    return encode(
-        {
-            "version": 1,
-            "verdict": judgment.verdict,
-            "stage": judgment.stage,
-            "reasons": [_reason(reason) for reason in judgment.reasons],
-            "messages": judgment.messages,
-            "guest_after": _guest(judgment),
-        }
-    )
+def judgment_json(report: MoveReport) -> bytes:
+    """`verdict`, `stage`, `reasons`, `messages`, `guest_after` (null where the guest stays), and what follows from them."""
+    return encode({"version": 1, **report_fields(report)})
+
+
+def report_fields(report: MoveReport) -> Mapping[str, Any]:
+    """A report on one move."""
+    judgment = report.judgment
+    return {
+        "verdict": judgment.verdict,
+        "stage": judgment.stage,
+        "allowed": report.allowed,
+        "reasons": [_reason(reason) for reason in judgment.reasons],
+        "consequences": consequences(judgment, report.source.name, report.guest.memory_mib, report.copy_s),
+        "copy": {"memory_mib": report.guest.memory_mib, "duration_s": report.copy_s},
+        "messages": judgment.messages,
+        "libvirt": report.libvirt,
+        "ways": [_way(way, report) for way in report.ways],
+        "guest_after": _guest(judgment),
+    }
 
 
 def _reason(reason: Reason) -> Mapping[str, Any]:
-    """A reason with what applies to it; `message` is the sentence."""
+    """A reason with what applies to it; `message` is the sentence, `*_words` are values in words."""
+    words = {
+        "source_words": value_words(reason.id, reason.source) if reason.source is not None else None,
+        "destination_words": value_words(reason.id, reason.destination) if reason.destination is not None else None,
+    }
     applies = {
         "register": reason.register,
         "id": hexadecimal(reason.id),
         "source": hexadecimal(reason.source),
         "destination": hexadecimal(reason.destination),
+        **(words if reason.id in BY_ID else {}),
         "errno": reason.errno.name if reason.errno is not None else None,
     }
+    guards = protects(reason)
     given = {name: value for name, value in applies.items() if value is not None}
-    return {"kind": reason.kind, "stage": reason.stage, **given, **dict(reason.detail), "message": reason_sentence(reason)}
+    detail = {**dict(reason.detail), **({"protects": guards} if guards else {})}
+    return {"kind": reason.kind, "stage": reason.stage, **given, **detail, "message": reason_sentence(reason)}
+
+
+def _way(way: Way, report: MoveReport) -> Mapping[str, Any]:
+    """A way to a yes with what applies to it."""
+    applies = {
+        "psci": way.psci,
+        "machine": way.machine,
+        "release": {"kernel": way.release.kernel, "vmm": way.release.vmm, "offered": way.offered} if way.release is not None else None,
+        "hosts": way.hosts or None,
+        "keys": way.keys or None,
+        "fact": way.fact or None,
+        "outcomes": way.outcomes or None,
+        "lost": [item.value for item in way.lost] or None,
+        "details": way_details(way, report) or None,
+    }
+    given = {name: value for name, value in applies.items() if value is not None}
+    message = way_sentence(way, report)
+    return {"kind": way.kind, "tried": way.tried, "permitted": way.permitted, "verdict": way.verdict, **given, "message": message}
 
 
 def _guest(judgment: Judgment) -> Mapping[str, Any] | None:
@@ -201,12 +237,21 @@ def _in_fleet(fleet: InFleet) -> Mapping[str, Any]:
 
 
 def _shift(shift: Shift) -> Mapping[str, Any]:
-    example = shift.example
     return {
         "today": {"verdict": shift.today[0], "stage": shift.today[1]},
         "then": {"verdict": shift.then[0], "stage": shift.then[1]},
         "moves": shift.moves,
         "guests": shift.guests,
+        "kinds": [_kind(kind) for kind in shift.kinds],
+    }
+
+
+def _kind(kind: Kind) -> Mapping[str, Any]:
+    example = kind.example
+    return {
+        "source": kind.source,
+        "destination": kind.destination,
+        "moves": kind.moves,
         "example": {
             "guest": example.guest,
             "source": example.source,

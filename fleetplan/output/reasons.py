@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from fleetplan.firmware.registers import BY_ID, describe
+from fleetplan.firmware.encodings import CCSIDR_IDS, by_name
+from fleetplan.firmware.registers import BY_ID, Kind, describe
 from fleetplan.migration.reasons import Judgment, Reason, ReasonKind, Stage, Verdict
 
 
@@ -118,8 +119,85 @@ def verdict_sentence(judgment: Judgment) -> str:
         case Verdict.STRIPS:
             return "The guest runs on the destination, and something that it was promised is gone without an error."
         case Verdict.UNKNOWN:
-            return "Not decided: what is not known makes the difference. No plan uses this move."
+            return "Not decided: what is not known makes the difference. No plan uses this move unless policy accepts it."
         case Verdict.FAILS:
             return CONSEQUENCES[judgment.stage]
         case _:
             assert_never(judgment.verdict)
+
+
+# --- what follows for the guest -------------------------------------------------------------------------------------------------------
+
+FLAWS = {"spectre-v2": "Spectre v2", "spectre-v4": "Spectre v4 (speculative store bypass)", "spectre-bhb": "Spectre BHB"}
+IMPLEMENTATION = frozenset(by_name(register) for register in ("MIDR_EL1", "REVIDR_EL1", "AIDR_EL1"))
+CACHES = frozenset({by_name("CLIDR_EL1"), by_name("CTR_EL0"), *CCSIDR_IDS})
+
+
+def consequences(judgment: Judgment, source: str, memory_mib: int, copy_s: int) -> tuple[str, ...]:
+    """What the move does to the guest, beyond the verdict's sentence."""
+    match judgment.verdict:
+        case Verdict.FAILS if judgment.stage is Stage.START:
+            return (f"The guest goes on on {source}; nothing was copied.",)
+        case Verdict.FAILS:
+            copied = f"{memory_mib / 1024:g} GiB were copied for nothing, some {copy_s:,} s"
+            post_copy = "With post-copy the guest would have moved already, and could be lost: use pre-copy only."
+            return (f"The guest goes on on {source}: {copied}.", post_copy)
+        case Verdict.SAFE | Verdict.UNKNOWN:
+            return ()
+        case Verdict.CHANGES | Verdict.STRIPS:
+            return tuple(dict.fromkeys(text for reason in judgment.reasons if (text := _consequence(reason))))
+        case _:
+            assert_never(judgment.verdict)
+
+
+def _consequence(reason: Reason) -> str:
+    detail = dict(reason.detail)
+    match reason.kind:
+        case ReasonKind.MITIGATION_LOST:
+            flaw = detail.get("mitigation", "")
+            return (
+                f"It runs exposed to {FLAWS.get(flaw, flaw)} until it moves to a host that mitigates it; until its next boot it reports "
+                "that it is safe."
+            )
+        case ReasonKind.SERVICE_LOST:
+            return f"Its calls of {detail.get('service', 'a service')} fail, until it moves back or boots again without it."
+        case ReasonKind.SERVICE_GAINED:
+            return f"It finds {detail.get('service', 'the service')} when it looks again: a warm reboot is enough."
+        case ReasonKind.PSCI_CHANGES:
+            return "A guest that asks for its PSCI version at boot only does not notice before its next boot."
+        case ReasonKind.DROPPED_TAIL | ReasonKind.TOLERATED_BY_QUIRK:
+            return f"{reason.register} falls back to what the destination gives a new guest."
+        case _:
+            return ""
+
+
+PROTECTING = frozenset({ReasonKind.REFUSED_VALUE, ReasonKind.DIFFERENT_CPU, ReasonKind.UNKNOWN_REGISTER, ReasonKind.PIN_REFUSED})
+
+
+def protects(reason: Reason) -> str:
+    """What a refusal keeps from happening, empty where it protects nothing that is known."""
+    if reason.kind not in PROTECTING:
+        return ""
+    if reason.kind is ReasonKind.UNKNOWN_REGISTER and reason.id not in BY_ID:
+        return "state of the guest that the destination has no place for"
+    return dict(reason.detail).get("protects") or register_protects(reason.id)
+
+
+def register_protects(register: int | None) -> str:
+    """What the refusal of a register protects."""
+    row = BY_ID.get(register) if register is not None else None
+    if row is not None:
+        match row.kind:
+            case Kind.VERSION:
+                return "PSCI calls of that version, which the guest may make"
+            case Kind.LEVEL:
+                return "the promise of a mitigation"
+            case Kind.BITMAP:
+                return "services that the guest found at its boot"
+            case _:
+                assert_never(row.kind)
+    if register in IMPLEMENTATION:
+        return "the workarounds for CPU errata that the guest chose at its boot"
+    if register in CACHES:
+        return "cache maintenance by the sizes and levels that the guest read at its boot"
+    return "code that the guest chose by what it read of its CPU" if register is not None else ""

@@ -311,15 +311,26 @@ def born_on(host: HostOffer, pin: int | None = None) -> Guests:
     vmm=st.sampled_from(sorted(VMMS)),
     here=st.sampled_from(CPUS),
     there=st.sampled_from(CPUS),
+    psci=st.sampled_from([None, OLD]),
 )
 def test_the_register_on_real_kernels_is_judged_as_real_moves_are(
-    source: str, destination: str, vmm: str, here: HostFacts, there: HostFacts
+    source: str, destination: str, vmm: str, here: HostFacts, there: HostFacts, psci: int | None
 ) -> None:
     leaving, goal = bare(source, vmm, here), bare(destination, vmm, there)
-    userspace = Userspace(means=Means.REGISTER, skills=frozenset(), load=VMMS[vmm])
-    found = migrate(userspace, Kernel(kvm=leaving.kvms[0]), None, Kernel(kvm=goal.kvms[0]), None)
+    asked = psci if leaving.kvms[0].profile.psci_accepted else None
+    guests = tuple(replace(possible, state=replace(possible.state, pin=None)) for possible in born_on(leaving, asked))
+    userspace = Userspace(means=Means.REGISTER, skills=frozenset({Skill.ASK}), load=VMMS[vmm])
+    found = migrate(userspace, Kernel(kvm=leaving.kvms[0]), asked, Kernel(kvm=goal.kvms[0]), None)
     assert found is not None
-    assert (found.verdict, found.stage) == Judge().ruling(born_on(leaving), leaving, goal)
+    assert (found.verdict, found.stage) == Judge().ruling(guests, leaving, goal)
+
+
+def test_a_register_that_is_dropped_in_silence_is_a_loss_though_the_guest_never_looked() -> None:
+    newest, oldest = (Kernel(kvm=bare(kernel, "qemu-11.1.3", CPUS[0]).kvms[0]) for kernel in ("6.16.3", "5.18"))
+    userspace = Userspace(means=Means.REGISTER, skills=frozenset({Skill.ASK}), load=Load.B1)
+    found = migrate(userspace, newest, OLD, oldest, None)
+    assert found is not None
+    assert (found.verdict, found.lost, found.dropped) == (Verdict.STRIPS, (), ("STD_BMAP", "STD_HYP_BMAP", "VENDOR_HYP_BMAP"))
 
 
 THREAD = {Means.REGISTER: ["4.15", "4.17"], Means.BIT: ["4.15", "4.17", "5.18"], Means.NONE: ["4.15", "4.17", "6.12.94"]}
@@ -389,9 +400,27 @@ def test_the_register_is_what_linux_has_so_it_changes_nothing() -> None:
 def test_without_the_register_the_way_back_would_be_an_unsafe_success() -> None:
     subject = fleet("6.12.94", "6.18.15")
     told = {effect.mechanism.name: effect.shifts for effect in in_fleet(subject, ClassTable(subject), MECHANISMS).effects}
-    back = {name: [shift.then for shift in shifts if shift.example.guest == "g1"] for name, shifts in told.items()}
+    back = {name: [shift.then for shift in shifts if shift.kinds[0].example.guest == "g1"] for name, shifts in told.items()}
     assert back["no compat"] == back["vCPU feature"] == [(Verdict.STRIPS, Stage.AFTER)]
     assert back["machine type, sysreg"] == [(Verdict.FAILS, Stage.START)]
+
+
+@pytest.mark.parametrize("mechanism", [HIDDEN, FEATURE, NO_COMPAT], ids=lambda mechanism: mechanism.name)
+def test_a_pin_that_the_destination_cannot_give_keeps_a_hidden_register_from_starting_there(mechanism: Mechanism) -> None:
+    subject = fleet("6.12.94", "6.18.15", psci="1.3")
+    table = ClassTable(subject)
+    move = table.move(table.guests[1], table.hosts_now[1], table.hosts_now[0])
+    assert Judge().ruling(*move) == (Verdict.FAILS, Stage.START)
+    pinned = mechanism is HIDDEN  # under the others no such pin exists
+    assert (Judge().ruling(*under(mechanism, move)) == (Verdict.FAILS, Stage.START)) == pinned
+
+
+def test_a_machine_type_needs_no_property() -> None:
+    subject = fleet("6.12.94", "6.18.15", vmm="qemu-10.0.13")
+    table = ClassTable(subject)
+    guests, here, there = under(TYPED_SYSREG, table.move(table.guests[0], table.hosts_now[0], table.hosts_now[1]))
+    assert [possible.state.pin for possible in guests] == [psci_value("1.1")]
+    assert Judge().ruling(guests, here, there) == table.ruling(table.guests[0], table.hosts_now[0], table.hosts_now[1])
 
 
 def test_a_capability_and_a_restore_check_would_have_shown_the_refused_version() -> None:
@@ -400,7 +429,27 @@ def test_a_capability_and_a_restore_check_would_have_shown_the_refused_version()
     assert (warned.bad, warned.capability, warned.restore_check, warned.either) == (1, 1, 1, 1)
 
 
+def test_each_changed_move_is_named_once_with_a_host_that_the_guest_is_not_on() -> None:
+    subject = fleet("4.15", "4.16.3", "4.17", "4.17")
+    table = ClassTable(subject)
+    for effect in in_fleet(subject, table, MECHANISMS).effects:
+        assert sum(shift.moves for shift in effect.shifts) <= effect.moves
+        for shift in effect.shifts:
+            assert shift.today != shift.then
+            assert len({(kind.source, kind.destination) for kind in shift.kinds}) == len(shift.kinds)
+            assert all(kind.example.source != kind.example.destination for kind in shift.kinds)
+            assert shift.guests <= shift.moves
+
+
 def test_guests_that_never_migrate_are_not_counted() -> None:
     subject = fleet("6.12.94", "6.18.15")
     rooted = replace(subject, guests=tuple(replace(guest, migratable=False) for guest in subject.guests))
     assert all(effect.moves == 0 for effect in in_fleet(rooted, ClassTable(rooted), MECHANISMS).effects)
+
+
+def test_every_way_to_load_can_be_asked_for() -> None:
+    from fleetplan.cli.mechanisms import command
+    from fleetplan.output.views.mechanisms import LOADS
+
+    offered = next(option.type for option in command.params if option.name == "load")
+    assert list(getattr(offered, "choices", ())) == [load.value for load in Load] == [load.value for load in LOADS]

@@ -12,8 +12,11 @@ from msgspec.structs import replace
 
 from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release
 from fleetplan.migration.classes import ClassTable, Judgment
-from fleetplan.migration.reasons import Stage, Verdict
+from fleetplan.migration.reasons import ReasonKind, Stage, Verdict
+from fleetplan.migration.recognise import printers, read, same
 from fleetplan.migration.verdict import judge
+from fleetplan.migration.vmm import Text
+from fleetplan.migration.wordings import Role, display
 
 DATA = json.loads((Path(__file__).resolve().parent.parent / "data" / "migrations.json").read_text())
 PASSES = {Verdict.SAFE, Verdict.CHANGES, Verdict.STRIPS}
@@ -83,3 +86,46 @@ def test_without_lists_nothing_that_failed_is_called_safe() -> None:
         table[migration["ok"], judgment.verdict.value] += 1
         assert migration["ok"] or judgment.verdict not in {Verdict.SAFE, Verdict.CHANGES}, migration
     assert table[True, Verdict.UNKNOWN.value] <= 7, "more migrations that went well are undecided than before"
+
+
+# --- what was printed, read back ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "migration", [row for row in DATA["migrations"] if not row["ok"]], ids=lambda row: f"{row['source']}>{row['destination']}"
+)
+def test_every_line_of_an_observed_failure_is_known(migration: dict[str, Any]) -> None:
+    for text in migration["messages"]:
+        reading = read(f"qemu-system-aarch64: {text}")
+        assert [line.text for line in reading.lines] == [text]
+        assert not reading.unread
+    reading = read("\n".join(migration["messages"]))
+    version = DATA["hosts"][migration["destination"]]["qemu"]
+    numbers = tuple(int(number) for number in version.split("."))
+    assert any(one.first <= numbers and (not one.before or numbers < one.before) for one in printers(reading) if not one.package)
+
+
+@pytest.mark.parametrize("migration", DATA["migrations"], ids=lambda row: f"{row['source']}>{row['destination']} {row['what']}")
+def test_every_message_that_a_judgment_makes_is_read_back(migration: dict[str, Any]) -> None:
+    judgment = judged(migration, probed=True)
+    reading = read("\n".join(judgment.messages))
+    assert len(reading.lines) == len(judgment.messages)
+    assert not reading.unread
+    assert same(reading.lines, judgment.messages)
+    if judgment.messages:
+        assert judgment.stage in reading.stages
+    if judgment.verdict is Verdict.FAILS and judgment.stage is Stage.SET:
+        kinds = {ReasonKind.REFUSED_VALUE, ReasonKind.DIFFERENT_CPU}
+        refused = {(one.id, one.source, one.destination) for one in judgment.reasons if one.kind in kinds}
+        named = {(line.register, line.written, line.there) for line in reading.about(Role.REFUSED)}
+        assert named <= refused
+        assert named == refused or not named
+
+
+@pytest.mark.parametrize("migration", [row for row in DATA["migrations"] if row.get("could_not_set")], ids=lambda row: row["what"])
+def test_registers_that_real_qemus_named_are_read(migration: dict[str, Any]) -> None:
+    for name, *values in migration["could_not_set"]:
+        spelled = f"system register {name}" if name.startswith("op0") else name
+        line = read(f"Could not set register {spelled} to {values[0]} (is {values[1]})").lines[0]
+        assert display(Text.S3, line.register or 0) == name
+        assert (line.written, line.there) == (int(values[0], 16), int(values[1], 16))

@@ -8,14 +8,14 @@ does today, so both ends are asked for what it asks for, whether or not the stre
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
-from fleetplan.fleet.model import Fleet, GuestName, HostName
+from fleetplan.fleet.model import Fleet, Guest, GuestName, HostName
 from fleetplan.migration.births import Births
 from fleetplan.migration.carry import Guests, Possible, distinct
 from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
@@ -41,14 +41,27 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     upgraded: bool
 
 
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """Moves from one kind of host to another, in words; `moves` counts guests."""
+
+    source: str
+    destination: str
+    moves: int
+    example: Example
+
+
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
-    """Moves that are judged alike today, and alike but otherwise under a mechanism. `moves` counts pairs of a guest and a host class."""
+    """Moves that are judged alike today, and alike but otherwise under a mechanism. A guest with several goals counts for each."""
 
     today: Ruling
     then: Ruling
     guests: int
-    moves: int
-    example: Example
+    kinds: tuple[Kind, ...]
+
+    @property
+    def moves(self) -> int:
+        """How many moves."""
+        return sum(kind.moves for kind in self.kinds)
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,77 +167,93 @@ def _knowing(offered: HostOffer) -> HostOffer:
 # --- all moves of a fleet ------------------------------------------------------------------------------------------------------------
 
 
+class _Scene:
+    """What the moves of a fleet are counted and named by, gathered in one pass: O(hosts + guests)."""
+
+    def __init__(self, fleet: Fleet, table: ClassTable) -> None:
+        self.table = table
+        self.moving: Counter[tuple[GuestClassId, HostClassId]] = Counter()
+        """How many guests that may migrate are of each class, on each class of hosts."""
+        self._guests: dict[tuple[GuestClassId, HostClassId], Guest] = {}
+        self._now: dict[HostClassId, list[HostName]] = {}
+        self._then: dict[HostClassId, list[HostName]] = {}
+        place = {}
+        for host, now, then in zip(fleet.hosts, table.hosts_now, table.hosts_then, strict=True):
+            place[host.name] = now
+            self._now.setdefault(now, []).append(host.name)
+            self._then.setdefault(then, []).append(host.name)
+        for guest, kind in zip(fleet.guests, table.guests, strict=True):
+            if guest.migratable:
+                self.moving[kind, place[guest.on]] += 1
+                self._guests.setdefault((kind, place[guest.on]), guest)
+
+    def moves(self) -> Iterator[Where]:
+        """From every class to every other, and to itself where it has a second host."""
+        goals = dict.fromkeys((*self._now, *self._then))
+        return ((guest, source, goal) for guest, source in self.moving for goal in goals if goal != source or self._several(goal))
+
+    def _several(self, kind: HostClassId) -> bool:
+        return len({*self._now.get(kind, ()), *self._then.get(kind, ())}) > 1
+
+    def count(self, moves: Iterable[Where]) -> int:
+        """How many moves of guests these are."""
+        return sum(self.moving[guest, source] for guest, source, _ in moves)
+
+    def kind(self, moves: list[Where]) -> Kind:
+        """Moves that have both host classes in common."""
+        guest, source, goal = moves[0]
+        labels = [self.table.host_class(kind).label for kind in (source, goal)]
+        return Kind(source=labels[0], destination=labels[1], moves=self.count(moves), example=self._example(guest, source, goal))
+
+    def _example(self, kind: GuestClassId, source: HostClassId, goal: HostClassId) -> Example:
+        """The first guest, and the first host of the destination's class, as it is now if there is one."""
+        guest = self._guests[kind, source]
+        upgraded = not any(name != guest.on for name in self._now.get(goal, ()))
+        hosts = self._then[goal] if upgraded else self._now[goal]
+        other = next(name for name in hosts if name != guest.on or len(hosts) == 1)
+        return Example(guest=guest.name, source=guest.on, destination=other, upgraded=upgraded)
+
+
 def in_fleet(fleet: Fleet, table: ClassTable, rows: tuple[Mechanism, ...]) -> InFleet:
     """Judge every move of the fleet under every mechanism: each guest that may migrate, to every kind of host, now and upgraded.
 
-    O(guest classes x host classes x mechanisms) judgments.
+    O(hosts + guests + guest classes x host classes x mechanisms).
     """
-    moving = _moving(fleet, table)
-    moves = list(_moves(table, moving))
-    effects = tuple(_effect(fleet, table, row, moves, moving) for row in rows)
-    return InFleet(effects=effects, warnings=_warnings(fleet, table))
+    scene = _Scene(fleet, table)
+    return InFleet(effects=tuple(_effect(scene, row) for row in rows), warnings=_warnings(scene))
 
 
-def _moving(fleet: Fleet, table: ClassTable) -> Counter[tuple[GuestClassId, HostClassId]]:
-    """How many guests that may migrate are of each class, on each class of hosts."""
-    place = {host.name: number for host, number in zip(fleet.hosts, table.hosts_now, strict=True)}
-    pairs = zip(fleet.guests, table.guests, strict=True)
-    return Counter((kind, place[guest.on]) for guest, kind in pairs if guest.migratable)
-
-
-def _moves(table: ClassTable, moving: Counter[tuple[GuestClassId, HostClassId]]) -> Iterator[Where]:
-    """From every class to every other, and to itself where it has a second host."""
-    hosts = Counter(kind for pair in zip(table.hosts_now, table.hosts_then, strict=True) for kind in set(pair))
-    goals = dict.fromkeys((*table.hosts_now, *table.hosts_then))
-    return ((guest, source, goal) for guest, source in moving for goal in goals if goal != source or hosts[goal] > 1)
-
-
-def _effect(
-    fleet: Fleet, table: ClassTable, mechanism: Mechanism, moves: list[Where], moving: Counter[tuple[GuestClassId, HostClassId]]
-) -> Effect:
-    judge, found = Judge(), dict[tuple[Ruling, Ruling], list[Where]]()
+def _effect(scene: _Scene, mechanism: Mechanism) -> Effect:
+    judge, moves = Judge(), list(scene.moves())
+    found: dict[tuple[Ruling, Ruling], list[Where]] = {}
     for where in moves:
-        today, then = table.ruling(*where), judge.ruling(*under(mechanism, table.move(*where)))
-        if today != then:
-            found.setdefault((today, then), []).append(where)
-    shifts = tuple(
-        Shift(
-            today=today,
-            then=then,
-            guests=sum(moving[pair] for pair in dict.fromkeys((guest, source) for guest, source, _ in places)),
-            moves=sum(moving[guest, source] for guest, source, _ in places),
-            example=_example(fleet, table, places[0]),
-        )
-        for (today, then), places in found.items()
-    )
-    return Effect(mechanism=mechanism, moves=sum(moving[guest, source] for guest, source, _ in moves), shifts=shifts)
+        rulings = scene.table.ruling(*where), judge.ruling(*under(mechanism, scene.table.move(*where)))
+        if rulings[0] != rulings[1]:
+            found.setdefault(rulings, []).append(where)
+    shifts = tuple(_shift(scene, today, then, places) for (today, then), places in found.items())
+    return Effect(mechanism=mechanism, moves=scene.count(moves), shifts=shifts)
 
 
-def _example(fleet: Fleet, table: ClassTable, where: Where) -> Example:
-    """The first guest, and the first host of the destination's class, as it is now if there is one."""
-    kind, source, goal = where
-    place = {host.name: number for host, number in zip(fleet.hosts, table.hosts_now, strict=True)}
-    pairs = zip(fleet.guests, table.guests, strict=True)
-    guest = next(guest for guest, own in pairs if own == kind and place[guest.on] == source and guest.migratable)
-    upgraded = goal not in table.hosts_now
-    classes = table.hosts_then if upgraded else table.hosts_now
-    hosts = [host.name for host, number in zip(fleet.hosts, classes, strict=True) if number == goal]
-    other = next((name for name in hosts if name != guest.on), hosts[0])
-    return Example(guest=guest.name, source=guest.on, destination=other, upgraded=upgraded)
+def _shift(scene: _Scene, today: Ruling, then: Ruling, places: list[Where]) -> Shift:
+    ways: dict[tuple[HostClassId, HostClassId], list[Where]] = {}
+    for where in places:
+        ways.setdefault(where[1:], []).append(where)
+    guests = sum(scene.moving[pair] for pair in {(guest, source) for guest, source, _ in places})
+    return Shift(today=today, then=then, guests=guests, kinds=tuple(map(scene.kind, ways.values())))
 
 
-def _warnings(fleet: Fleet, table: ClassTable) -> Warnings:
+def _warnings(scene: _Scene) -> Warnings:
     """What a capability for PSCI versions, and a check that every register can be restored, would have shown of today's bad moves."""
-    moving = _moving(fleet, table)
+    table = scene.table
     bad = capability = restore_check = either = 0
-    for guest, source, goal in _moves(table, moving):
+    for guest, source, goal in scene.moves():
         verdict, stage = table.ruling(guest, source, goal)
         if stage is Stage.START or verdict not in {Verdict.FAILS, Verdict.STRIPS}:
             continue
         _, _, there = table.move(guest, source, goal)
         known = not any(_gives(there, table.newest_psci(guest)))
         seen = verdict is Verdict.FAILS or any(reason.kind in LISTS for reason in table.judgment(guest, source, goal).reasons)
-        count = moving[guest, source]
+        count = scene.moving[guest, source]
         bad, capability, restore_check = bad + count, capability + known * count, restore_check + seen * count
         either += (known or seen) * count
     return Warnings(bad=bad, capability=capability, restore_check=restore_check, either=either)

@@ -226,22 +226,22 @@ def foresight(found: Case, world: World, load: Load = Load.A) -> Foresight:
     source, destination = _kernel(world, found.move.source), _kernel(world, found.move.destination)
     userspace = _userspace(found.mechanism, world, load)
     here, _ = _wishes(found.mechanism, world, found.move, userspace)
-    version = here if here is not None else says(source, world.means)[0]
+    version = here if here is not None else says(source)[0]
     return Foresight(
         case=found,
-        capability=version not in says(destination, world.means),
+        capability=version not in says(destination),
         restore_check=not restorable(userspace, source, here, destination),
     )
 
 
-def says(kernel: Kernel, means: Means) -> tuple[int, ...]:
+def says(kernel: Kernel) -> tuple[int, ...]:
     """The versions that a kernel answers it can give a guest, its default first.
 
     A kernel that lacks the mechanism answers nothing, and is taken to have what all had before.
     """
     known = kernel.kvm.profile
     offered = (*known.psci_accepted, *kernel.bits)
-    return (known.psci_default, *offered) if means is not Means.NONE and offered else (PRESUMED,)
+    return (known.psci_default, *offered) if offered else (PRESUMED,)
 
 
 # --- the second revision -------------------------------------------------------------------------------------------------------------

@@ -142,7 +142,7 @@ def _fleet(fleet: InFleet) -> Section:
     moves = fleet.effects[0].moves if fleet.effects else 0
     head = Paragraph(
         f"{counted(moves, 'move')}: every guest that may migrate, to a host of every kind that is there now or once upgraded. "
-        "Today's verdicts are those of sysreg, which Linux has."
+        "Today's verdicts are those of sysreg, which Linux has. A guest's configuration goes along, so both ends are asked for the same."
     )
     points = Bullets(tuple((0, point) for point in _points(still, fleet.warnings)))
     blocks: tuple[Block, ...] = (head, Table(SHIFTS, rows), points) if rows else (head, points)
@@ -152,7 +152,7 @@ def _fleet(fleet: InFleet) -> Section:
 def _shifted(effect: Effect) -> Iterator[tuple[str, ...]]:
     for shift in effect.shifts:
         today, then = stage_words(*shift.today), stage_words(*shift.then)
-        yield effect.mechanism.name, today, then, f"{shift.moves:,}", _example(shift.example)
+        yield effect.mechanism.name, today, then, f"{shift.moves:,}", _example(shift.kinds[0].example)
 
 
 def _example(example: Example) -> str:
