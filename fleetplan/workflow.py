@@ -15,18 +15,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from fleetplan.findings.finding import Finding, Severity
+from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.fleet.model import Fleet, GuestName, HostName
 from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import load
 from fleetplan.migration.classes import ClassTable
 
 if TYPE_CHECKING:
+    from fleetplan.migration.diagnosis import Diagnosis
     from fleetplan.migration.mechanisms.shifts import InFleet
     from fleetplan.migration.mechanisms.tables import Comparison
     from fleetplan.migration.reasons import Judgment
     from fleetplan.migration.register_file import RegisterRow
     from fleetplan.output.graphs import Drawing
+    from fleetplan.rollout.guest_report import GuestReport
     from fleetplan.rollout.invariants import Violation
     from fleetplan.rollout.move_report import MoveReport
     from fleetplan.rollout.moves import MoveKind
@@ -72,6 +74,10 @@ class Study:
     def digest(self) -> str:
         """The digest of the canonical facts."""
         return inventory_digest(self.whole)
+
+    def has_guest(self, name: str) -> bool:
+        """Whether the inventory has a guest of this name."""
+        return name in self.fleet.guests.names
 
     def host_index(self, name: str) -> int:
         """The place of a host in `fleet.hosts`. Raises UnknownNameError."""
@@ -180,6 +186,37 @@ def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = Fa
     there = classes.hosts_then[goal] if upgraded else classes.hosts_now[goal]
     move = Move(subject.fleet, record, subject.fleet.hosts[goal], upgraded)
     return report(move, classes, classes.guests[guest_index], classes.hosts_now[source], there)
+
+
+def explain_guest(subject: Study, guest: str, destination: str | None = None) -> GuestReport:
+    """All about a guest; with a destination, about its moves there now and after the upgrade."""
+    from fleetplan.rollout.guest_report import guest_report  # noqa: PLC0415 - only who explains
+
+    goal = subject.host_index(destination) if destination is not None else None
+    return guest_report(subject.fleet, subject.classes, subject.guest_index(guest), goal)
+
+
+def explain_message(text: str, subject: Study | None = None) -> Diagnosis:
+    """What a pasted message means; with a fleet, which of its moves would print it."""
+    from fleetplan.migration.diagnosis import diagnose  # noqa: PLC0415 - only who explains
+
+    return diagnose(text) if subject is None else diagnose(text, subject.fleet, subject.classes)
+
+
+def is_message(text: str) -> bool:
+    """Whether a text is, or might be, a message: a line that is known, or more than a name."""
+    from fleetplan.migration.diagnosis import diagnose  # noqa: PLC0415 - only who explains
+
+    return len(text.split()) > 1 or diagnose(text).known
+
+
+def explain_rule(name: str) -> Rule:
+    """A rule by its id. Raises UnknownNameError."""
+    from fleetplan.findings.catalogue import RULES  # noqa: PLC0415 - only who asks for a rule
+
+    if name not in RULES:
+        raise UnknownNameError("rule", name, tuple(sorted(RULES)))
+    return RULES[name]
 
 
 WAIVER_DAYS = 30

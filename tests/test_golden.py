@@ -22,6 +22,8 @@ BIG = 20_000
 
 TODAY = ("--as-of", "2026-11-24")
 
+MESSAGE = "Could not set register fw reg 0 to 10003 (is 10001)"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -55,8 +57,11 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/plan.{form}", ("plan", path, "--format", form, *TODAY))
             yield Case(f"{stem}/registers.{form}", ("registers", path, "--format", form, *TODAY))
             yield Case(f"{stem}/verdict.{form}", ("verdict", path, guest, host, "--format", form, *TODAY))
+            yield Case(f"{stem}/explain-guest.{form}", ("explain", path, guest, "--format", form, *TODAY))
+            yield Case(f"{stem}/explain-message.{form}", ("explain", path, MESSAGE, "--format", form, *TODAY))
             yield Case(f"{stem}/graph-states.{form}", ("graph", "states", path, "--format", form, *TODAY))
             yield Case(f"{stem}/mechanisms.{form}", ("mechanisms", path, "--format", form, *TODAY))
+        yield Case(f"{stem}/explain-guest-host.text", ("explain", path, guest, host, *TODAY))
         yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))
     yield Case("mechanisms.text", ("mechanisms",))

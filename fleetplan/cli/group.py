@@ -10,6 +10,7 @@ from fleetplan import __version__
 
 VERBS = {
     "check": "Say what is wrong, missing or assumed in an inventory.",
+    "explain": "Explain a guest, a message that a VMM printed, or a rule.",
     "graph": "Show the state graph, the host graph or the step graph.",
     "mechanisms": "Compare the ways to keep a guest on old firmware.",
     "plan": "Make a plan for the rollout, judged before it is shown.",

@@ -96,7 +96,8 @@ def _chosen(matches: list[Match]) -> list[Match]:
 
 
 def _line(wording: Wording, match: re.Match[str]) -> Line:
-    facts = {name: value for name, value in wording.read(match).items() if name in Line.__struct_fields__}
+    told = {"errno": wording.implies, **wording.read(match)}
+    facts = {name: value for name, value in told.items() if name in Line.__struct_fields__}
     spelled = frozenset(Text)
     if "register" in wording.fields:
         spelled = frozenset(text for text in Text if pack(display(text, facts["register"])) == pack(match["register"])) or spelled

@@ -118,6 +118,7 @@ FIELDS: Mapping[str, Field] = {
     "instance": Field(write=hex, pattern=r"(?:0x)?[0-9a-f]+", read=lambda text: int(text, 16)),
     "version": Field(write=str, pattern=r"\d+\.\d+", read=str),
     "machine": Field(write=str, pattern=r"[\w.()-]+", read=str),
+    "local_machine": Field(write=str, pattern=r"[\w.()-]+", read=str),
     "emulator": Field(write=str, pattern=r"[^'\s]+", read=str),
     "guest": Field(write=str, pattern=r"[^']*", read=str),
     "direction": Field(write=str, pattern=_any("migration in", "migration out"), read=str),
@@ -145,12 +146,16 @@ class Role(Enum):
 
 
 class Wording(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
-    """A line. `since` and `until` bound it where its scripts do not: the first VMM version that prints it, the first that does not."""
+    """A line. `since` and `until` bound it where its scripts do not: the first VMM version that prints it, the first that does not.
+
+    `implies` is the errno of which the line is printed, where it does not say it.
+    """
 
     name: str
     template: str
     source: str
     role: Role = Role.ONCE
+    implies: Errno | None = None
     since: tuple[int, ...] = ()
     until: tuple[int, ...] = ()
 
@@ -219,18 +224,24 @@ NOT_SENT = Wording(
 )
 REFUSED_IS = Wording(
     name="refused-is",
+    implies=Errno.EINVAL,
     template="Could not set register {register} to {written} (is {there})",
     role=Role.REFUSED,
     source=f"{KVM_C} write_list_to_kvmstate, 10.2.2; observed on 11.1.3",
 )
 REFUSED = Wording(
     name="refused",
+    implies=Errno.EINVAL,
     template="Could not set register {register} to {written}",
     role=Role.REFUSED,
     source=f"{KVM_C}, where the value cannot be read",
 )
 REFUSED_UNKNOWN = Wording(
-    name="refused-unknown", template="Could not set register {register}: unknown to KVM", role=Role.REFUSED, source=f"{KVM_C}, ENOENT"
+    name="refused-unknown",
+    implies=Errno.ENOENT,
+    template="Could not set register {register}: unknown to KVM",
+    role=Role.REFUSED,
+    source=f"{KVM_C}, ENOENT",
 )
 REFUSED_ERRNO = Wording(
     name="refused-errno", template="Could not set register {register}: {errno}", role=Role.REFUSED, source=f"{KVM_C}, any other errno"
@@ -272,6 +283,11 @@ NO_MACHINE = Wording(
 )
 NO_MACHINE_UNNAMED = Wording(name="no-machine-unnamed", template="unsupported machine type", until=(9, 1), source="QEMU softmmu/vl.c")
 MACHINE_HINT = Wording(name="machine-hint", template="Use -machine help to list supported machines", source="QEMU system/vl.c")
+OTHER_MACHINE = Wording(
+    name="other-machine",
+    template="Machine type received is '{machine}' and local is '{local_machine}'",
+    source="QEMU migration/savevm.c configuration_post_load",
+)
 FIRECRACKER_SET = Wording(
     name="firecracker-set",
     template="Failed to set register {id} to value {written_0x}: {os_error}",
@@ -380,6 +396,7 @@ SCRIPTS: tuple[Script, ...] = (
     Script(name="no-pin-property", stage=Stage.START, knows_pin=False, lines=(NO_PIN_PROPERTY,), then=(NO_PIN_PROPERTY_BARE,)),
     Script(name="pin-refused", stage=Stage.START, knows_pin=True, lines=(PSCI_UNSUPPORTED, PSCI_HINT, PSCI_INVALID, VCPU_FAILED)),
     Script(name="no-machine", stage=Stage.START, lines=MACHINE_LINES),
+    Script(name="other-machine", stage=Stage.START, lines=(OTHER_MACHINE, LOAD_FAILED)),
     Script(name="firecracker", stage=Stage.SET, family=Family.FIRECRACKER, lines=(FIRECRACKER_SET,), then=(FIRECRACKER_SET_OLD,)),
     Script(
         name="cloud-hypervisor",

@@ -29,6 +29,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "instance": st.integers(0, 20),
     "version": st.sampled_from(["0.2", "1.3", "2.0"]),
     "machine": st.sampled_from(["virt-5.0", "virt-rhel9.6.0"]),
+    "local_machine": st.just("virt-11.1"),
     "emulator": st.just("/usr/bin/qemu-system-aarch64"),
     "guest": st.just("web-1"),
     "direction": st.sampled_from(["migration in", "migration out"]),

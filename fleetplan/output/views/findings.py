@@ -52,7 +52,8 @@ def _total(findings: tuple[Finding, ...]) -> Paragraph:
 
 
 def unknown_name_document(kind: str, name: str, known: tuple[str, ...]) -> Document:
-    """A host or guest that the inventory does not have."""
+    """A host or guest that the inventory does not have, or a rule that fleetplan has not."""
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean `{close[0]}`?" if close else ""
-    return Document((Section("", (Paragraph(f"The inventory has no {kind} `{name}`{hint}", Tone.BAD),)),))
+    who = "fleetplan has" if kind == "rule" else "The inventory has"
+    return Document((Section("", (Paragraph(f"{who} no {kind} `{name}`{hint}", Tone.BAD),)),))

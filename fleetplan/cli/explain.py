@@ -1,0 +1,116 @@
+"""fleetplan explain: a guest, a pasted message, a rule."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from fleetplan import workflow
+from fleetplan.cli.console import AS_OF, emit, format_option, refusals, show
+from fleetplan.cli.exits import Exit
+
+RULE = re.compile(r"FP\d{3}", re.IGNORECASE)
+STDIN = "-"
+
+
+@click.command("explain")
+@click.argument("what", nargs=-1)
+@click.option("--inventory", type=click.Path(path_type=Path), help="With a message: which moves of this fleet would print it?")
+@click.option("--message", help="The message, where it could be taken for something else.")
+@format_option("text", "json")
+@AS_OF
+@refusals
+def command(what: tuple[str, ...], inventory: Path | None, message: str | None, form: str, today: date) -> Exit:
+    r"""Explain a guest, a message that a VMM printed, or a rule of `check`.
+
+    \b
+    fleetplan explain INVENTORY GUEST [HOST]
+    fleetplan explain "Could not set register fw reg 0 to 10003 (is 10001)"
+    fleetplan explain [INVENTORY] -        (the message on stdin)
+    fleetplan explain FP203
+    """
+    if message is not None:
+        place = inventory or (Path(what[0]) if what else None)
+        return _message(message, place, form, today)
+    if not what:
+        click.echo("fleetplan explain: say what: an inventory and a guest, a message, or a rule", err=True)
+        return Exit.USAGE
+    if len(what) == 1 and inventory is None:
+        return _one(what[0], form, today)
+    place, words = (inventory, what) if inventory is not None else (Path(what[0]), what[1:])
+    if inventory is None and not _is_path(what[0]):
+        # A message whose quotes were forgotten.
+        return _message(" ".join(what), None, form, today)
+    return _in_fleet(place, words, form, today)
+
+
+LONGEST_PATH = 1_000
+
+
+def _is_path(word: str) -> bool:
+    """Whether a word is meant as the path of an inventory: there is such a file, or it has the looks of one."""
+    if len(word) > LONGEST_PATH or "\n" in word:
+        return False
+    return Path(word).exists() or (" " not in word and (word.endswith((".yaml", ".yml", ".json")) or "/" in word))
+
+
+def _one(word: str, form: str, today: date) -> Exit:
+    """A rule, or a message."""
+    if RULE.fullmatch(word):
+        return _rule(word.upper(), form)
+    if word != STDIN and _is_path(word):
+        click.echo("fleetplan explain: an inventory alone says nothing; name a guest: fleetplan explain INVENTORY GUEST [HOST]", err=True)
+        return Exit.USAGE
+    return _message(word, None, form, today)
+
+
+def _in_fleet(inventory: Path, words: tuple[str, ...], form: str, today: date) -> Exit:
+    """A guest of the fleet with perhaps a host; else a message, as seen from this fleet."""
+    subject = workflow.study(inventory, today)
+    if not subject.has_guest(words[0]) and (words[0] == STDIN or len(words) > 2 or workflow.is_message(words[0])):
+        return _message(" ".join(words), inventory, form, today)
+    if len(words) > 2:
+        click.echo("fleetplan explain: one guest and at most one host: fleetplan explain INVENTORY GUEST [HOST]", err=True)
+        return Exit.USAGE
+    told = workflow.explain_guest(subject, words[0], words[1] if len(words) > 1 else None)
+    if form == "json":
+        from fleetplan.output.json_explain import guest_json  # noqa: PLC0415 - one of the two is needed
+
+        emit(guest_json(told))
+    else:
+        from fleetplan.output.views.explain import guest_document  # noqa: PLC0415 - as above
+
+        show(guest_document(told, workflow.waiver_expires(subject), asked=len(words) > 1))
+    return Exit.CLEAN
+
+
+def _message(text: str, inventory: Path | None, form: str, today: date) -> Exit:
+    """A message; unknown text is a finding."""
+    pasted = sys.stdin.read() if text == STDIN else text
+    told = workflow.explain_message(pasted, workflow.study(inventory, today) if inventory is not None else None)
+    if form == "json":
+        from fleetplan.output.json_explain import diagnosis_json  # noqa: PLC0415 - one of the two is needed
+
+        emit(diagnosis_json(told))
+    else:
+        from fleetplan.output.views.explain import diagnosis_document  # noqa: PLC0415 - as above
+
+        show(diagnosis_document(told))
+    return Exit.CLEAN if told.known else Exit.FINDINGS
+
+
+def _rule(name: str, form: str) -> Exit:
+    rule = workflow.explain_rule(name)
+    if form == "json":
+        from fleetplan.output.json_explain import rule_json  # noqa: PLC0415 - one of the two is needed
+
+        emit(rule_json(rule))
+    else:
+        from fleetplan.output.views.explain import rule_document  # noqa: PLC0415 - as above
+
+        show(rule_document(rule))
+    return Exit.CLEAN
