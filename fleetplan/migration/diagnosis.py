@@ -54,8 +54,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FleetMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Moves of a fleet that would print what was pasted: guests of one class, from hosts of one class, to these
-    hosts of their pool."""
+    """Moves of a fleet that would print what was pasted: guests of one class, from hosts of one class, to these hosts of their pool."""
 
     guests: tuple[GuestName, ...]
     source: HostName
