@@ -437,5 +437,12 @@ UPSTREAM: tuple[tuple[str, str], ...] = (
 )
 """Suffixes of kernels that are the upstream release of their number, and why."""
 
-DEBIAN_ABI = r"^-(?:\d+)(?:-cloud|-rt)?-arm64(?:-16k)?$|^-0\.(?:deb\d+\.)?\d+.*-arm64$"
+DEBIAN_ABI = r"^-(?P<abi>\d+)(?:-cloud|-rt)?-arm64(?:-16k)?$|^-0\.(?:deb\d+\.)?(?P<backport>\d+).*-arm64$"
 """Debian up to 12: `5.10.0-30-arm64`. The third number is always 0; the point release stands in `uname -v` only."""
+
+DEBIAN_POINTS: Mapping[tuple[int, int], Mapping[int, int]] = {
+    (5, 10): {30: 218, 32: 223, 39: 251, 40: 251, 41: 251, 42: 251, 43: 251, 44: 257, 45: 259, 46: 262},
+    (6, 1): {44: 164, 45: 170, 46: 170, 47: 170, 48: 172, 49: 174, 50: 176, 51: 177, 52: 180, 53: 187, 54: 190, 55: 192, 56: 192},
+}
+"""ABI number -> point release. Source: versions of Debian's packages `linux-image-X.Y.0-ABI-cloud-arm64` (bullseye, bookworm, and their
+security updates). Both only grow, so a number in between lies between its neighbours."""

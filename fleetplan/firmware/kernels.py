@@ -16,9 +16,9 @@ import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidate, Candidates
-from fleetplan.firmware.distributions import BUILDS, DEBIAN_ABI, UPSTREAM, Build
+from fleetplan.firmware.distributions import BUILDS, DEBIAN_ABI, DEBIAN_POINTS, UPSTREAM, Build
 from fleetplan.firmware.profile import BhbRule, IdRule, KernelProfile, Listed, Workaround2Era
-from fleetplan.firmware.timeline import NEWEST_KNOWN, OLDEST, OLDEST_MODELLED, ROWS, Branch, Row, apply
+from fleetplan.firmware.timeline import NEVER, NEWEST_KNOWN, OLDEST, OLDEST_MODELLED, ROWS, Branch, Row, apply
 
 __all__ = ["BhbRule", "IdRule", "KernelNameError", "KernelProfile", "KernelRelease", "Listed", "Workaround2Era", "parse", "profiles"]
 
@@ -76,8 +76,9 @@ def profiles(release: KernelRelease) -> Candidates[KernelProfile]:
     build = next((build for build in BUILDS if build.matches(release.text)), None)
     if build is not None:
         return _distribution(release, build)
-    if re.search(DEBIAN_ABI, release.suffix):
-        return _some_point_release(release)
+    debian = re.search(DEBIAN_ABI, release.suffix)
+    if debian is not None:
+        return _some_point_release(release, int(debian["abi"] or debian["backport"]))
     return _unknown_vendor(release)
 
 
@@ -153,10 +154,14 @@ def _turning_points(branch: Branch) -> list[int]:
     return sorted(patch for patch in found if patch < 1_000_000)
 
 
-def _some_point_release(release: KernelRelease) -> Candidates[KernelProfile]:
+def _some_point_release(release: KernelRelease, abi: int) -> Candidates[KernelProfile]:
+    """The point releases that a build with this ABI number of Debian's may be."""
+    known = DEBIAN_POINTS.get(release.branch, {})
+    first = max((point for number, point in known.items() if number <= abi), default=0)
+    last = min((point for number, point in known.items() if number >= abi), default=NEVER)
     options = [
         Candidate(value=option.value, assuming=f"it is {_dotted(release.branch)}.{patch} or a later point release")
-        for patch in _turning_points(release.branch)
+        for patch in sorted({first, *(patch for patch in _turning_points(release.branch) if first < patch <= last)})
         for option in _points(release.branch, patch)
     ]
     return _distinct(options[:MOST_CANDIDATES], BY_POINT)

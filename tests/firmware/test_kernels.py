@@ -119,7 +119,7 @@ def test_4_x_backports_answer_the_guest_without_a_register() -> None:
 
 
 def test_what_is_not_proven_is_a_set_with_what_would_decide() -> None:
-    for text in ("4.14.100", "4.9.150", "5.10.0-30-arm64", "5.15.0-100-generic", "6.1.0-acme", "5.10.0-216.0.0.115.oe2203sp4.aarch64"):
+    for text in ("4.14.100", "4.9.150", "5.10.0-20-arm64", "5.15.0-100-generic", "6.1.0-acme", "5.10.0-216.0.0.115.oe2203sp4.aarch64"):
         found = profiles(parse(text))
         assert found.known is None, text
         assert found.decided_by, text
@@ -175,3 +175,25 @@ def test_bhb_rules_move_within_a_long_term_series() -> None:
         BhbRule.OLD,
         BhbRule.NEW,
     ]
+
+
+@pytest.mark.parametrize(
+    ("build", "release"),
+    [
+        ("6.1.0-56-cloud-arm64", "6.1.192"),
+        ("6.1.0-0.deb11.44-cloud-arm64", "6.1.164"),
+        ("5.10.0-46-arm64", "5.10.262"),
+        ("5.10.0-32-rt-arm64", "5.10.223"),
+    ],
+)
+def test_debians_abi_numbers_tell_the_point_release(build: str, release: str) -> None:
+    assert list(profiles(parse(build))) == list(profiles(parse(release)))
+
+
+def test_an_abi_number_between_two_known_ones_lies_between_them() -> None:
+    """5.10.223 to 5.10.251: with 5.10.239 came the newer rule of BHB."""
+    between = list(profiles(parse("5.10.0-35-arm64")))
+    assert next(iter(profiles(parse("5.10.223")))) in between
+    assert next(iter(profiles(parse("5.10.239")))) in between
+    assert next(iter(profiles(parse("5.10.262")))) not in between
+    assert len(list(profiles(parse("5.10.0-20-arm64")))) > len(between)
