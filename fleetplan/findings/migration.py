@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import assert_never
 
 from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.findings.registry import Evidence, rule
-from fleetplan.fleet.model import Host
+from fleetplan.fleet.guest import Birth, Guest
+from fleetplan.fleet.model import Fleet, Host, Release
+from fleetplan.fleet.source import Location
+from fleetplan.migration.asking import Ask, AskKind, asked
+from fleetplan.migration.births import Doubt
 
 
 def _by_class(evidence: Evidence) -> dict[int, list[Host]]:
@@ -73,21 +78,166 @@ def undecided_hosts(evidence: Evidence) -> Iterator[Finding]:
     Rule(
         id="FP203",
         severity=Severity.NOTE,
-        title="Births are assumed",
-        message="no `born` is given for {count} of the guests (`{guest}` is the first): they are taken to have cold booted on the "
-        "release that their host runs now",
-        help="PSCI version and services travel with a guest from its birth. A guest born on an older kernel has less than its host now "
-        "gives, and can go back where one born here cannot.",
-        fix="Give `born` with the kernel of the host at the guest's last cold boot.",
+        title="Part of a birth is assumed",
+        message="{assumed} ({count} of the guests, `{guest}` is the first); `{key}` would say",
+        help="PSCI version and services travel with a guest from its birth, and it was promised what it saw when it last booted. A guest "
+        "born on an older kernel has less than its host now gives, and can go back where one born here cannot.",
+        fix="Give `{key}`.",
         source="KVM keeps PSCI_VERSION and the bitmaps over migration and warm reboot: Documentation/virt/kvm/arm/fw-pseudo-registers",
     )
 )
 def assumed_births(evidence: Evidence) -> Iterator[Finding]:
-    """Guests without a birth, told once."""
+    """What is assumed of births, each told once with the number of guests."""
     guests = evidence.fleet.guests
-    unborn = [template.born is None for template in guests.templates]
-    count = sum(map(unborn.__getitem__, guests.template))
-    if count:
-        first = next(guest for guest, template in enumerate(guests.template) if unborn[template])
-        name = guests.names[first]
-        yield Finding(rule="FP203", subject=name, at=guests.places.at(first), facts={"count": str(count), "guest": name})
+    release = {host.name: host.release for host in evidence.fleet.hosts}
+    here = [release[name] for name in guests.host_names]
+    cases = list(zip(guests.template, guests.on, strict=True))
+    told = {(template, on): tuple(_assumed_of_birth(guests.templates[template], here[on])) for template, on in dict.fromkeys(cases)}
+    found: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for number, case in enumerate(cases):
+        for assumption in told[case]:
+            found[assumption].append(number)
+    for (key, assumed), numbers in sorted(found.items()):
+        first = guests[numbers[0]]
+        facts = {"assumed": assumed, "key": key, "count": str(len(numbers)), "guest": first.name}
+        yield Finding(rule="FP203", subject=first.name, at=first.at, facts=facts)
+
+
+def _assumed_of_birth(guest: Guest, here: Release) -> Iterator[tuple[str, str]]:
+    """The key that would say, and what is assumed without it."""
+    birth = guest.born
+    if birth is None:
+        yield "born", "guests are taken to have cold booted on the release that their host runs now"
+        return
+    if birth.kernel is None and birth.registers is None:
+        yield "born.kernel", "guests are taken to have cold booted on the kernel that their host runs now"
+    hopped = birth.kernel not in {None, here.kernel}
+    if hopped and birth.vmm is None:
+        yield "born.vmm", "guests born on another kernel are taken to have cold booted under the VMM that their host runs now"
+    if hopped and guest.rebooted is None:
+        yield "rebooted", "guests born on another kernel are taken to have rebooted, if at all since, on the host that they are on"
+
+
+@rule(
+    Rule(
+        id="FP204",
+        severity=Severity.NOTE,
+        title="What to find out first",
+        message="{what}: with this and what is named before, {decides} of {moves} UNKNOWN moves are decided (number {step} of {steps})",
+        help="These are the fewest things that decide the moves which a rollout may need, in the order in which they decide the most. A "
+        "move is a guest class, from the kind of host it is on, to a kind of host of its pool as it is or at the target.",
+        fix="Find it out, and write it into the inventory or its facts.",
+        source="set cover over the facts that decide each UNKNOWN move",
+    )
+)
+def find_out_first(evidence: Evidence) -> Iterator[Finding]:
+    """The answer of `migration.asking`, a step each."""
+    steps = asked(evidence.fleet, evidence.classes)
+    for number, step in enumerate(steps, 1):
+        facts = {"decides": str(step.decides), "moves": str(step.moves), "step": str(number), "steps": str(len(steps))}
+        what, subject, at = _to_find_out(evidence, step.ask)
+        yield Finding(rule="FP204", subject=subject, at=at, facts={"what": what, "kind": step.ask.kind.value, **facts})
+
+
+def _to_find_out(evidence: Evidence, ask: Ask) -> tuple[str, str, Location]:
+    """What to do, the thing that it is done to, and where that stands."""
+    fleet, classes = evidence.fleet, evidence.classes
+    match ask.kind:
+        case AskKind.PROBE:
+            host, others = _first_host(fleet, classes.hosts_now, ask.number)
+            return f"probe host `{host.name}`{others}", host.name, host.at
+        case AskKind.PROBE_THEN:
+            host, others = _first_host(fleet, classes.hosts_then, ask.number)
+            return f"probe host `{host.name}`{others} on {classes.host_class(ask.number).release}", host.name, host.at
+        case AskKind.HOST_FACT:
+            hosts = classes.hosts_now if ask.number in classes.hosts_now else classes.hosts_then
+            host, others = _first_host(fleet, hosts, ask.number)
+            return f"give {ask.what} of host `{host.name}`{others}", host.name, host.at
+        case AskKind.GUEST_FACT:
+            alike = [number for number, kind in enumerate(classes.guests) if kind == ask.number]
+            guest = fleet.guests[alike[0]]
+            return f"give {ask.what} of guest `{guest.name}`{_others(len(alike))}", guest.name, guest.at
+        case AskKind.PACKAGE:
+            return f"read {ask.what}", ask.what, fleet.at
+        case _:
+            assert_never(ask.kind)
+
+
+def _first_host(fleet: Fleet, numbers: list[int], wanted: int) -> tuple[Host, str]:
+    """The first host of a class, and how many more are of it."""
+    hosts = [host for host, number in zip(fleet.hosts, numbers, strict=True) if number == wanted]
+    return hosts[0], _others(len(hosts))
+
+
+@rule(
+    Rule(
+        id="FP205",
+        severity=Severity.WARNING,
+        title="A guest cannot have been born so",
+        message="{problem} ({count} of the guests, `{guest}` is the first)",
+        help="Two facts of a birth contradict each other, and nobody can say which is right. Both are judged, so that moves of the guest "
+        "may be UNKNOWN; a dump is believed before what follows from the kernel.",
+        fix="Correct `born`.",
+        source="KVM refuses a PSCI version that it does not offer (EINVAL); the property came with qemu 11.0",
+    )
+)
+def impossible_births(evidence: Evidence) -> Iterator[Finding]:
+    """Births that contradict themselves, each kind of contradiction told once."""
+    guests, doubts = evidence.fleet.guests, evidence.classes.doubts()
+    place = {host.name: number for host, number in zip(evidence.fleet.hosts, evidence.classes.hosts_now, strict=True)}
+    classes = [place[name] for name in guests.host_names]
+    found: dict[tuple[Doubt, int], list[int]] = defaultdict(list)
+    for number, (template, on) in enumerate(zip(guests.template, guests.on, strict=True)):
+        for doubt in doubts.get((classes[on], template), ()):
+            found[doubt, template].append(number)
+    for (doubt, template), numbers in found.items():
+        first, birth = guests[numbers[0]], guests.templates[template].born or Birth()
+        problem = PROBLEMS[doubt].format(kernel=birth.kernel or "the host's kernel", vmm=birth.vmm, psci=birth.psci)
+        facts = {"problem": problem, "count": str(len(numbers)), "guest": first.name}
+        yield Finding(rule="FP205", subject=first.name, at=first.at, facts=facts)
+
+
+PROBLEMS: Mapping[Doubt, str] = {
+    Doubt.PIN_REFUSED: "no guest starts on {kernel} with PSCI {psci}, which `born.psci` says was pinned",
+    Doubt.NO_PROPERTY: "{vmm} has no property for the PSCI pin that `born.psci` gives",
+    Doubt.DUMP: "`born.registers` has firmware registers, or values, that {kernel} does not give",
+}
+
+
+@rule(
+    Rule(
+        id="FP206",
+        severity=Severity.NOTE,
+        title="A probe speaks for twins",
+        message="the probe of host `{probe}` is taken for {count} hosts that were not probed (`{host}` is the first)",
+        help="`policy.probe_twins` says that hosts with the same kernel build, MIDR, REVIDR, command line and platform firmware are alike.",
+        fix="Probe each host, if that is not so.",
+        source="what KVM gives follows from the CPU, the platform firmware, the kernel and its command line",
+    )
+)
+def lent_probes(evidence: Evidence) -> Iterator[Finding]:
+    """Every probe that speaks for others."""
+    hosts = {host.name: host for host in evidence.fleet.hosts}
+    for probe, others in evidence.classes.twins.speaks.items():
+        facts = {"probe": probe, "count": str(len(others)), "host": others[0]}
+        yield Finding(rule="FP206", subject=probe, at=hosts[probe].at, facts=facts)
+
+
+@rule(
+    Rule(
+        id="FP207",
+        severity=Severity.WARNING,
+        title="Twins were probed and differ",
+        message="the probes of hosts {hosts} differ, though all that makes them twins is equal: none of them speaks for others",
+        help="Something that makes a difference is not in the inventory, or one of the probes is out of date.",
+        fix="Probe them again; if they still differ, give `firmware` more precisely.",
+        source="what KVM gives follows from the CPU, the platform firmware, the kernel and its command line",
+    )
+)
+def quarrelling_twins(evidence: Evidence) -> Iterator[Finding]:
+    """Families of twins whose probes disagree."""
+    hosts = {host.name: host for host in evidence.fleet.hosts}
+    for names in evidence.classes.twins.quarrels:
+        shown = ", ".join(f"`{name}`" for name in names[:5])
+        facts = {"hosts": shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"}
+        yield Finding(rule="FP207", subject=names[0], at=hosts[names[0]].at, facts=facts)

@@ -90,19 +90,37 @@ class Role(StrEnum):
     DESTINATION = "destination"
 
 
-Choices = tuple[tuple[Fact, Hashable], ...]
-"""What must turn out how, for a possibility to be the one."""
+Choices = tuple[tuple[Fact, frozenset[Hashable]], ...]
+"""What must turn out how, for a possibility to be the one: each fact once, with all that it may be then."""
+
+
+def chosen(fact: Fact, option: Hashable) -> Choices:
+    """One fact that must turn out in one way."""
+    return ((fact, frozenset({option})),)
+
+
+def both(one: Choices, other: Choices) -> Choices | None:
+    """What must turn out how for two possibilities to be so at the same time; None if they cannot be."""
+    if not one or not other:
+        return one or other
+    found = dict(one)
+    for fact, options in other:
+        found[fact] = found.get(fact, options) & options
+        if not found[fact]:
+            return None
+    return tuple(found.items())
 
 
 def agree(one: Choices, other: Choices) -> bool:
-    """Whether two possibilities can be so at the same time. O(choices of both), which are few."""
-    return not one or not other or all(option == theirs for fact, option in one for same, theirs in other if fact == same)
+    """Whether two possibilities can be so at the same time."""
+    return both(one, other) is not None
 
 
-def common(every: Iterable[Choices]) -> Choices:
-    """The choices that all of several possibilities share."""
-    first, *others = every
-    return tuple(choice for choice in first if all(choice in other for other in others))
+def either(every: Iterable[Choices]) -> Choices:
+    """What must turn out how for any of several possibilities: at least as much as is needed for one of them."""
+    first, *others = map(dict, every)
+    facts = [fact for fact in first if all(fact in other for other in others)]
+    return tuple((fact, first[fact].union(*(other[fact] for other in others))) for fact in facts)
 
 
 Ways = Sequence[tuple[Choices, Hashable]]
@@ -117,17 +135,17 @@ def deciding(ways: Ways) -> tuple[tuple[Fact, ...], ...]:
     """
     if len({answer for _, answer in ways}) == 1:
         return ()
-    chosen = [dict(choices) for choices, _ in ways]
-    facts = [fact for fact in dict.fromkeys(fact for choices in chosen for fact in choices) if len({way.get(fact) for way in chosen}) > 1]
+    known = [dict(choices) for choices, _ in ways]
+    facts = [fact for fact in dict.fromkeys(fact for choices in known for fact in choices) if len({way.get(fact) for way in known}) > 1]
     for size in range(1, len(facts) + 1):
-        found = tuple(group for group in combinations(facts, size) if _decides(group, chosen, ways))
+        found = tuple(group for group in combinations(facts, size) if _decides(group, known, ways))
         if found:
             return found
     return (tuple(facts),) if facts else ()
 
 
-def _decides(facts: tuple[Fact, ...], chosen: Sequence[Mapping[Fact, Hashable]], ways: Ways) -> bool:
+def _decides(facts: tuple[Fact, ...], known: Sequence[Mapping[Fact, Hashable]], ways: Ways) -> bool:
     seen: dict[tuple[Hashable, ...], Hashable] = {}
     return all(
-        seen.setdefault(tuple(way.get(fact) for fact in facts), answer) == answer for way, (_, answer) in zip(chosen, ways, strict=True)
+        seen.setdefault(tuple(way.get(fact) for fact in facts), answer) == answer for way, (_, answer) in zip(known, ways, strict=True)
     )

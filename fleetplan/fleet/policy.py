@@ -94,7 +94,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     each host's capacity that no landing may use. `streams`: migrations that one host may send, and may receive, at a time.
     `reversible`: choose PSCI pins, where they can be carried out, that keep the way back to the old release open.
     `accept_unknown`: plans may use moves whose verdict is UNKNOWN. `forbid_psci_change`: a move that changes the PSCI version
-    that a guest sees is not allowed.
+    that a guest sees is not allowed. `probe_twins`: a probe speaks for the host's twins, which have none of their own.
     """
 
     max_unavailable: MaxUnavailable = DEFAULT_MAX_UNAVAILABLE
@@ -109,6 +109,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     accept_unknown: bool = False
     forbid_psci_change: bool = False
     streams: int = 1
+    probe_twins: bool = False
     at: Location = NOWHERE
 
 

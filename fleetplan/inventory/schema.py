@@ -175,6 +175,10 @@ POLICY: Kind = {
     "reversible": Key(read=v.boolean, help="whether to keep the way back open with PSCI pins (default: false)"),
     "unknown": Key(read=v.word({"refuse": False, "accept": True}), help="whether plans may use UNKNOWN moves (default: refuse)"),
     "psci_change": Key(read=v.word({"allow": False, "forbid": True}), help="whether a move may change the PSCI version (default: allow)"),
+    "probe_twins": Key(
+        read=v.boolean,
+        help="whether a probe speaks for hosts with the same kernel, midr, revidr, cmdline and firmware, all stated (default: false)",
+    ),
     "streams": Key(read=v.integer(1, 1000), help="migrations that a host sends, and receives, at a time (default: 1)"),
 }
 

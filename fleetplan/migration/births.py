@@ -7,11 +7,12 @@ that the guest may be is worked out, and all of it is judged.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
-from fleetplan.firmware.candidates import Choices, Fact, FactKind, Role, agree
+from fleetplan.firmware.candidates import Choices, Fact, FactKind, Role, agree, both, chosen
 from fleetplan.firmware.guest_view import view
 from fleetplan.firmware.vcpu import Kvm
 from fleetplan.fleet.model import Birth, Reboot, Release, ReleaseFacts, Workarounds
@@ -35,6 +36,17 @@ HAS_REBOOTED = Fact(kind=FactKind.REBOOT, of=Role.GUEST.value, words="`rebooted`
 LEVELS = (fw.WORKAROUND_1, fw.WORKAROUND_2, fw.WORKAROUND_3)
 
 
+class Doubt(StrEnum):
+    """Something in a birth that cannot be so."""
+
+    PIN_REFUSED = "pin-refused"
+    """No kernel that may have been there accepts the pinned PSCI version."""
+    NO_PROPERTY = "no-property"
+    """The VMM of the birth has no property for a PSCI pin."""
+    DUMP = "dump"
+    """No kernel that may have been there gives such registers."""
+
+
 class Births:
     """Works out births, and remembers the places that they happened at."""
 
@@ -48,9 +60,8 @@ class Births:
     def possible(self, birth: Birth | None, reboot: Reboot | None, here: HostOffer, bound_to: int | None) -> list[Possible]:
         """All that a guest may be, which is on a host of a class (as it is for its vCPU features) and was born so."""
         known = birth or Birth()
-        dump = dict(known.registers or ())
-        place = self._place(Release(known.kernel or here.release.kernel, known.vmm or here.release.vmm), dump, here, bound_to)
-        found = self.born(place, fw.psci_value(known.psci) if known.psci is not None else None, dump)
+        place, pin, dump = self._birth(known, here, bound_to)
+        found = self.born(place, pin, dump)
         if reboot is None:
             return self._as_it_may_have_looked(self._brought(found, place, here), place, here)
         if reboot.kernel is None:
@@ -59,7 +70,26 @@ class Births:
         stop = self._place(Release(reboot.kernel, here.release.vmm), {}, here, bound_to)
         return self._brought(list(self.looked(self._brought(found, place, stop), stop)), stop, here)
 
+    def doubts(self, birth: Birth, here: HostOffer, bound_to: int | None) -> tuple[Doubt, ...]:
+        """What cannot be so in a birth as it is stated."""
+        place, pin, dump = self._birth(birth, here, bound_to)
+        found = []
+        if pin is not None and not any(self.cold(place, pin)):
+            found.append(Doubt.PIN_REFUSED)
+        if pin is not None and birth.vmm is not None and not any(vmm.knows_pin for vmm in place.vmms):
+            found.append(Doubt.NO_PROPERTY)
+        if dump and not any(fits(kvm, dump) for kvm in place.kvms):
+            found.append(Doubt.DUMP)
+        return tuple(found)
+
     # --- birth --------------------------------------------------------------------------------------------------------------------
+
+    def _birth(self, birth: Birth, here: HostOffer, bound_to: int | None) -> tuple[HostOffer, int | None, Mapping[int, int]]:
+        """Where a guest was born, its pin, and its dump."""
+        dump = dict(birth.registers or ())
+        release = Release(birth.kernel or here.release.kernel, birth.vmm or here.release.vmm)
+        pin = fw.psci_value(birth.psci) if birth.psci is not None else None
+        return self._place(release, dump, here, bound_to), pin, dump
 
     def _place(self, release: Release, dump: Mapping[int, int], here: HostOffer, bound_to: int | None) -> HostOffer:
         """A host of the same kind on the release of the guest's birth, with the levels that a dump saw there."""
@@ -126,9 +156,8 @@ class Births:
     def looked(self, guests: Iterable[Possible], here: HostOffer) -> Iterator[Possible]:
         """A warm reboot on a host: each guest sees what that host may show it."""
         for possible in guests:
-            for kvm, choices in _kvms(here):
-                if agree(possible.given, choices):
-                    yield Possible(state=rebooted(possible.state, kvm), given=tuple(dict.fromkeys((*possible.given, *choices))))
+            for kvm, given in _agreeing(possible.given, here):
+                yield Possible(state=rebooted(possible.state, kvm), given=given)
 
     def _as_it_may_have_looked(self, guests: list[Possible], place: HostOffer, here: HostOffer) -> list[Possible]:
         """A guest that hopped may have rebooted where it is now, or not: then it was promised other things."""
@@ -144,16 +173,20 @@ def _kvms(place: HostOffer) -> list[tuple[Kvm, Choices]]:
 
 
 def _with_choice(guests: Iterable[Possible], option: Hashable, fact: Fact) -> Iterator[Possible]:
-    return (replace(possible, given=(*possible.given, (fact, option))) for possible in guests)
+    return (replace(possible, given=(*possible.given, *chosen(fact, option))) for possible in guests)
 
 
 def _forced(guests: Iterable[Possible], here: HostOffer) -> Iterator[Possible]:
     """Guests that are on a host which they could not have come to, with as much of what they had as that host takes."""
     for possible in guests:
-        given = arrived(possible.given, left=Role.BIRTHPLACE)
-        for kvm, choices in _kvms(here):
-            if agree(given, choices):
-                yield Possible(state=_taken(possible.state, kvm), given=(*given, *choices))
+        for kvm, given in _agreeing(arrived(possible.given, left=Role.BIRTHPLACE), here):
+            yield Possible(state=_taken(possible.state, kvm), given=given)
+
+
+def _agreeing(given: Choices, here: HostOffer) -> list[tuple[Kvm, Choices]]:
+    """All that a host may be for a guest that rests on this; where facts contradict each other, all that it may be at all."""
+    found = [(kvm, together) for kvm, choices in _kvms(here) if (together := both(given, choices)) is not None]
+    return found or _kvms(here)
 
 
 def _taken(state: GuestState, kvm: Kvm) -> GuestState:

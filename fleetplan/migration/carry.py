@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
+from itertools import combinations
 
 import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
-from fleetplan.firmware.candidates import Choices, Role, common
+from fleetplan.firmware.candidates import Choices, Fact, Role, agree, either
 from fleetplan.firmware.guest_view import GuestView, view
 from fleetplan.firmware.vcpu import PFR1, Feature, Kvm, OtherRegister, VirtualMachine
 from fleetplan.fleet.model import Equipment
@@ -63,27 +64,35 @@ def certainly(state: GuestState) -> Guests:
 
 
 def arrived(choices: Choices, left: Role | None = None) -> Choices:
-    """What a guest rests on once it has moved: the destination is now what it is on.
+    """What a guest rests on once it has moved: no longer on what either host alone is, as it carries nothing of that.
 
-    The host that it left is of no more account, unless the guest last looked there: then it is its birthplace (`left`).
+    Unless it last looked on the host that it left: then that is its birthplace (`left`).
     """
     found = []
-    for fact, option in choices:
-        if fact.of == Role.DESTINATION.value:
-            found.append((replace(fact, of=Role.SOURCE.value), option))
-        elif fact.of == Role.SOURCE.value and left is not None:
-            found.append((replace(fact, of=left.value), option))
-        elif fact.of not in {Role.SOURCE.value, left}:
-            found.append((fact, option))
+    for fact, options in choices:
+        if fact.of == Role.SOURCE.value and left is not None:
+            found.append((replace(fact, of=left.value), options))
+        elif fact.of not in {Role.SOURCE.value, Role.DESTINATION.value, left}:
+            found.append((fact, options))
     return tuple(found)
 
 
-def distinct(found: Iterable[Possible]) -> Guests:
-    """Each state once; one that may come about in several ways rests on what these have in common."""
+def distinct(found: Iterable[Possible], kept: Container[Fact] = ()) -> Guests:
+    """Each state once; one that may come about in several ways rests on any of them.
+
+    A fact that is the same for all of them makes no difference, and is left out unless it is to be `kept`; so is what they rest on of the
+    machine that they are on, where other facts tell them apart already.
+    """
     by_state: dict[GuestState, list[Choices]] = {}
     for possible in found:
         by_state.setdefault(possible.state, []).append(possible.given)
-    return tuple(Possible(state=state, given=common(given)) for state, given in by_state.items())
+    guests = {state: either(given) for state, given in by_state.items()}
+    shared = set.intersection(*(set(given) for given in guests.values()))
+    idle = {choice for choice in shared if choice[0] not in kept}
+    resting = {state: tuple(choice for choice in given if choice not in idle) for state, given in guests.items()}
+    lasting = {state: tuple(choice for choice in given if choice[0].of != Role.SOURCE.value) for state, given in resting.items()}
+    told_apart = not any(agree(one, other) for one, other in combinations(lasting.values(), 2))
+    return tuple(Possible(state=state, given=given) for state, given in (lasting if told_apart else resting).items())
 
 
 class StartRefusedError(Exception):

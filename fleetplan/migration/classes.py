@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import repeat
@@ -11,13 +11,14 @@ from itertools import repeat
 import msgspec
 from msgspec.structs import replace
 
-from fleetplan.firmware.candidates import MOST_CANDIDATES
+from fleetplan.firmware.candidates import MOST_CANDIDATES, Fact, FactKind
 from fleetplan.firmware.registers import psci_value
 from fleetplan.fleet.model import Fleet, Guest, Host, HostFacts, Release
-from fleetplan.migration.births import Births
+from fleetplan.migration.births import Births, Doubt
 from fleetplan.migration.carry import Carried, Guests, GuestState, Possible, distinct
 from fleetplan.migration.offers import HostOffer, features_of, offer, offer_after, suited
 from fleetplan.migration.reasons import Judgment, ReasonKind, Verdict
+from fleetplan.migration.twins import twins
 from fleetplan.migration.verdict import Judge, Ruling
 from fleetplan.migration.vmm import VmmProfile, knows_machine
 from fleetplan.migration.vmm import parse as parse_vmm
@@ -42,8 +43,9 @@ class ClassTable:
     """The classes of a fleet.
 
     `hosts_now[i]` and `hosts_then[i]` are the classes of `fleet.hosts[i]` as it is, and once upgraded to the target (equal where it
-    already is there); `guests[j]` that of `fleet.guests[j]` as it is now, on the host it is on. Ids are small integers that are
-    stable for one inventory; new guest classes appear as guests hop and restart (a closure, not computed per guest).
+    already is there); `guests[j]` that of `fleet.guests[j]` as it is now, on the host it is on. `twins` say whose probe speaks for whom.
+    Ids are small integers that are stable for one inventory; new guest classes appear as guests hop and restart (a closure, not computed
+    per guest). A class of guests is all that they may be, where their births or boots are not known.
 
     Making the table is O(hosts + guests), with work worth milliseconds only per class; a hop that was asked for is a look-up.
     """
@@ -53,36 +55,36 @@ class ClassTable:
         self._offers: list[HostOffer] = []
         self._by_nature: dict[Hashable, HostClassId] = {}
         self._guests: list[Guests] = []
-        self._guest_ids: dict[Guests, GuestClassId] = {}
+        self._guest_ids: dict[frozenset[Possible], GuestClassId] = {}
         self._carried: dict[Hashable, Carried] = {}
         self._judge = Judge()
         self._births = Births(self._judge, fleet.releases)
         self._judgments: dict[tuple[GuestClassId, HostClassId, HostClassId], Judgment] = {}
         self._hops: dict[tuple[GuestClassId, HostClassId, HostClassId], Hop] = {}
         self._boots: dict[tuple[GuestClassId, HostClassId, str | None], GuestClassId | None] = {}
+        self.twins = twins(fleet.hosts, speak=fleet.policy.probe_twins)
+        hosts = list(zip(fleet.hosts, self.twins.facts, strict=True))
         now: dict[tuple[Release, _Facts], HostClassId] = {}
-        self.hosts_now: list[HostClassId] = [self._host_now(host, now) for host in fleet.hosts]
+        self.hosts_now: list[HostClassId] = [self._host_now(host, facts, now) for host, facts in hosts]
         then: dict[tuple[Release, _Facts], HostClassId] = {}
-        self.hosts_then: list[HostClassId] = [self._host_then(host, then) for host in fleet.hosts]
+        self.hosts_then: list[HostClassId] = [self._host_then(host, facts, then) for host, facts in hosts]
         self.guests: Sequence[GuestClassId] = self._classify_guests()
 
     # --- making -------------------------------------------------------------------------------------------------------------------
 
-    def _host_now(self, host: Host, known: dict[tuple[Release, _Facts], HostClassId]) -> HostClassId:
-        key = (host.release, _Facts(host.facts))
+    def _host_now(self, host: Host, facts: HostFacts, known: dict[tuple[Release, _Facts], HostClassId]) -> HostClassId:
+        key = (host.release, _Facts(facts))
         if key not in known:
-            known[key] = self._add(offer(host.release, host.facts))
+            known[key] = self._add(offer(host.release, facts))
         return known[key]
 
-    def _host_then(self, host: Host, known: dict[tuple[Release, _Facts], HostClassId]) -> HostClassId:
+    def _host_then(self, host: Host, facts: HostFacts, known: dict[tuple[Release, _Facts], HostClassId]) -> HostClassId:
         """By the host's own facts, not by its class: hosts that are alike now may differ on another kernel."""
-        key = (host.release, _Facts(host.facts))
+        key = (host.release, _Facts(facts))
         if key not in known:
             target = self._fleet.target
-            upgraded = offer if host.release == target else None
-            known[key] = self._add(
-                upgraded(target, host.facts) if upgraded else offer_after(target, host.facts, host.release, self._fleet.releases)
-            )
+            there = host.release == target
+            known[key] = self._add(offer(target, facts) if there else offer_after(target, facts, host.release, self._fleet.releases))
         return known[key]
 
     def _add(self, offered: HostOffer) -> HostClassId:
@@ -95,7 +97,7 @@ class ClassTable:
     def _classify_guests(self) -> array[GuestClassId]:
         """Guests by what decides their class: the class of their host, their template, their waivers. Each such case is worked out once."""
         guests = self._fleet.guests
-        cases = _Cases(lambda case: self._intern(self._initial(guests.templates[case[1]], case[0], case[2])))
+        cases = _Cases(lambda case: self._born(guests.templates[case[1]], case[0], case[2]))
         return array("i", map(cases.__getitem__, zip(self._host_of_guests(), guests.template, self._waived(), strict=True)))
 
     def _host_of_guests(self) -> Iterator[HostClassId]:
@@ -114,6 +116,11 @@ class ClassTable:
             for name in self._fleet.guests.names
         )
 
+    def _born(self, guest: Guest, host: HostClassId, waived: frozenset[str]) -> GuestClassId:
+        """The class of a guest as it is now. A pin or a dump may tell which kernel it is on, so what it says of kernels is kept."""
+        found = list(self._initial(guest, host, waived))
+        return self._intern(found, {fact for possible in found for fact, _ in possible.given if fact.kind is FactKind.KERNEL})
+
     def _initial(self, guest: Guest, host: HostClassId, waived: frozenset[str]) -> Iterator[Possible]:
         """All that the guest may be now: as it was born, carried to where it is if it was born elsewhere."""
         equipment = guest.equipment
@@ -129,14 +136,17 @@ class ClassTable:
         for possible in self._births.possible(guest.born, guest.rebooted, here, equipment.bound_to):
             yield replace(possible, state=replace(possible.state, **own))
 
-    def _intern(self, found: Iterable[Possible]) -> GuestClassId:
-        """The class of guests that may be any of these; equal carried registers become one object, so that equal states are equal."""
-        guests = distinct(replace(possible, state=self._with_own_carried(possible.state)) for possible in found)
+    def _intern(self, found: Iterable[Possible], kept: Container[Fact] = ()) -> GuestClassId:
+        """The class of guests that may be any of these; equal carried registers become one object, so that equal states are equal.
+
+        What they rest on is left out where it makes no difference between them, save the facts that are to be `kept`.
+        """
+        guests = distinct((replace(possible, state=self._with_own_carried(possible.state)) for possible in found), kept)
         guests = guests[: MOST_CANDIDATES + 1]
-        if guests not in self._guest_ids:
-            self._guest_ids[guests] = len(self._guests)
+        number = self._guest_ids.setdefault(frozenset(guests), len(self._guests))
+        if number == len(self._guests):
             self._guests.append(guests)
-        return self._guest_ids[guests]
+        return number
 
     def _with_own_carried(self, state: GuestState) -> GuestState:
         carried = self._carried.setdefault(tuple(state.carried.registers.values()), state.carried)
@@ -159,6 +169,18 @@ class ClassTable:
     def newest_psci(self, guest: GuestClassId) -> int:
         """The newest PSCI version that guests of a class may have."""
         return max(possible.state.psci for possible in self._guests[guest])
+
+    def doubts(self) -> Mapping[tuple[HostClassId, int], tuple[Doubt, ...]]:
+        """What cannot be so in a birth, by the class of a guest's host and the guest's template. O(guests)."""
+        guests = self._fleet.guests
+        found = {}
+        for host, template in dict.fromkeys(zip(self._host_of_guests(), guests.template, strict=True)):
+            guest = guests.templates[template]
+            if guest.born is not None:
+                here = self._offers[host]
+                place = suited(here, features_of(guest.equipment, here), guest.equipment.bound_to)
+                found[host, template] = self._births.doubts(guest.born, place, guest.equipment.bound_to)
+        return found
 
     def states_now(self) -> Iterator[tuple[GuestClassId, HostClassId]]:
         """Every pair of guest class and host class that the fleet has now, once each."""
@@ -214,7 +236,8 @@ class ClassTable:
 
     def _hop(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> Hop:
         judgment = self.judgment(guest, source, destination)
-        after = self._intern(judgment.arrivals) if judgment.arrivals else guest
+        known = {fact for possible in self._guests[guest] for fact, _ in possible.given}
+        after = self._intern(judgment.arrivals, known) if judgment.arrivals else guest
         allowed = bool(judgment.arrivals) and self._allows(judgment, self._guests[guest][0].state)
         return Hop(verdict=judgment.verdict, allowed=allowed, after=after)
 
@@ -308,7 +331,7 @@ def _with_process(source: HostOffer, process: str | None) -> HostOffer:
     if process is None:
         return source
     vmms: tuple[VmmProfile, ...] = tuple(vmm_profiles(parse_vmm(process)))
-    return source if vmms == source.vmms else replace(source, vmms=vmms)
+    return source if vmms == source.vmms else replace(source, vmms=vmms, release=Release(source.release.kernel, process))
 
 
 __all__ = ["ClassTable", "GuestClassId", "Hop", "HostClassId", "HostOffer", "Judgment"]

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
-from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates, Choices, Fact, FactKind, Role, agree, certain, common
+from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates, Choices, Fact, FactKind, Role, both, certain, chosen, either
 from fleetplan.firmware.cpus import by_name
 from fleetplan.firmware.families import SHOW_FEATURES, Seen, listed, others
 from fleetplan.firmware.kernels import KernelProfile, KernelRelease, profiles
@@ -74,14 +74,14 @@ def offer(release: Release, facts: HostFacts) -> HostOffer:
     found: list[tuple[Kvm, Choices, Read]] = []
     kernels = _kernels(release, known, facts.registers)
     undecided = [known.decided_by] if len(kernels) > 1 else []
-    for profile, chosen in kernels:
+    for profile, build in kernels:
         levels = _levels(facts, given, profile, profile)
         undecided.append(levels.decided_by)
         registers = _others(profile, facts, features, facts.registers, None)
         found += [
             (
                 Kvm(profile=profile, levels=level, others=registers, probed=facts.registers is not None),
-                (*chosen, *rests_on),
+                (*build, *rests_on),
                 (given, profile),
             )
             for level, rests_on in _chosen_levels(levels, release, facts)
@@ -97,7 +97,7 @@ def _kernels(
     options = options or [(profile, number) for number, profile in enumerate(known)]
     fact = Fact(kind=FactKind.KERNEL, of=release.kernel, words=f"{known.decided_by} ({release.kernel})")
     several = len(list(known)) > 1
-    return [(profile, ((fact, number),) if several else ()) for profile, number in options]
+    return [(profile, chosen(fact, number) if several else ()) for profile, number in options]
 
 
 def _agrees(profile: KernelProfile, probe: tuple[tuple[int, int], ...]) -> bool:
@@ -111,10 +111,10 @@ def _chosen_levels(levels: Candidates[Levels], release: Release, facts: HostFact
     """Each level that a machine may have, and what it rests on: SSBS is the CPU's, the rest is the machine's own, or all its twins'."""
     own = Fact(kind=FactKind.LEVELS, of=_twins(release, facts), words=levels.decided_by)
     silicon = Fact(kind=FactKind.LEVELS, of=identity(facts), words=f"whether {identity(facts)} has SSBS")
-    several, either = levels.known is None, len({level.ssbs for level in levels}) > 1
+    several, unlike = levels.known is None, len({level.ssbs for level in levels}) > 1
     for level in levels:
-        rests_on: Choices = ((silicon, level.ssbs),) if either and silicon.of else ()
-        yield level, (*rests_on, (own, level)) if several else ()
+        rests_on = chosen(silicon, level.ssbs) if unlike and silicon.of else ()
+        yield level, (*rests_on, *chosen(own, level)) if several else ()
 
 
 def _twins(release: Release, facts: HostFacts) -> str:
@@ -145,12 +145,12 @@ def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Se
     undecided = [new.decided_by]
     for before, ran in _kernels(read_on, old, facts.registers):
         seen = Seen(kernel=before, registers=facts.registers) if facts.registers is not None else None
-        for profile, chosen in _kernels(release, new, None):
+        for profile, build in _kernels(release, new, None):
             levels = _levels(facts, given, before, profile)
             undecided.append(levels.decided_by)
             registers = _others(profile, facts, features, None, seen)
             found += [
-                (Kvm(profile=profile, levels=level, others=registers), (*ran, *chosen, *rests_on), (given, before))
+                (Kvm(profile=profile, levels=level, others=registers), (*ran, *build, *rests_on), (given, before))
                 for level, rests_on in _chosen_levels(levels, release, facts)
             ]
     return _offer(release, kept, found, vmms, [*undecided, vmms.decided_by], features)
@@ -268,7 +268,7 @@ def _offer(
     return HostOffer(
         release=release,
         kvms=tuple(ways[0][0] for ways in kept),
-        choices=tuple(common(choices for _, choices, _ in ways) for ways in kept),
+        choices=tuple(either(choices for _, choices, _ in ways) for ways in kept),
         read=tuple(ways[0][2] for ways in kept),
         vmms=tuple(vmms),
         identity=identity(facts),
@@ -394,7 +394,7 @@ def options(offered: HostOffer, role: Role) -> tuple[_Option, ...]:
     decides = vmm_profiles(on_kernel(parse_vmm(offered.release.vmm), offered.release.kernel)).decided_by
     vmm = Fact(kind=FactKind.VMM, of=offered.release.vmm, words=f"{decides} ({offered.release.vmm})")
     return tuple(
-        _Option(kvm, profile, (*of_role(choices, role), *(((vmm, profile),) if len(offered.vmms) > 1 else ())))
+        _Option(kvm, profile, (*of_role(choices, role), *(chosen(vmm, profile) if len(offered.vmms) > 1 else ())))
         for kvm, choices in zip(offered.kvms, offered.choices, strict=True)
         for profile in offered.vmms
     )
@@ -419,9 +419,11 @@ class Departures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def departures(guests: Guests, source: HostOffer) -> Departures:
-    """What a guest and the host that it is on may be together."""
+    """What a guest and the host that it is on may be together; where facts contradict each other, what each may be by itself."""
     here = options(source, Role.SOURCE)
-    ways = tuple((guest.state, a, (*guest.given, *a.choices)) for guest in guests for a in here if agree(guest.given, a.choices))
+    pairs = ((guest, a, both(guest.given, a.choices)) for guest in guests for a in here)
+    ways = tuple((guest.state, a, known) for guest, a, known in pairs if known is not None)
+    ways = ways or tuple((guest.state, a, a.choices) for guest in guests for a in here)
     return Departures(ways=ways, facts=frozenset(fact for _, _, known in ways for fact, _ in known))
 
 
@@ -444,9 +446,13 @@ def combinations(guests: Guests, source: HostOffer, destination: HostOffer) -> l
 
 
 def meetings(leaving: Departures, destination: HostOffer) -> Iterator[Case]:
-    """Every way in which those that leave and a destination may be."""
-    there, free = options(destination, Role.DESTINATION), apart(leaving, destination)
+    """Every way in which those that leave and a destination may be; where facts contradict each other, every way at all."""
+    there, free, met = options(destination, Role.DESTINATION), apart(leaving, destination), False
     for guest, a, known in leaving.ways:
         for b in there:
-            if free or agree(known, b.choices):
-                yield Case(guest, a.kvm, a.vmm, b.kvm, b.vmm, tuple(dict.fromkeys((*known, *b.choices))))
+            choices = (*known, *b.choices) if free else both(known, b.choices)
+            if choices is not None:
+                met = True
+                yield Case(guest, a.kvm, a.vmm, b.kvm, b.vmm, choices)
+    if not met:
+        yield from (Case(guest, a.kvm, a.vmm, b.kvm, b.vmm, b.choices) for guest, a, _ in leaving.ways for b in there)

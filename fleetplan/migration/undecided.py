@@ -51,7 +51,9 @@ def _sharpened(fact: Fact, group: Facts, answers: Sequence[tuple[Choices, Hashab
     for choices, answer in answers:
         chosen = dict(choices)
         if fact in chosen:
-            by_level[chosen[fact]].add((tuple(chosen.get(other) for other in group if other != fact), answer))
+            rest = tuple(chosen.get(other) for other in group if other != fact)
+            for level in chosen[fact]:
+                by_level[level].add((rest, answer))
     offered = source if fact.of == Role.SOURCE else destination
     words = evidence(offered, {level: frozenset(seen) for level, seen in by_level.items()})  # type: ignore[misc] # they are levels
     return replace(fact, words=words or fact.words)
@@ -75,5 +77,9 @@ def asks(fact: Fact) -> str:
 
 
 def reasons(facts: Iterable[Fact]) -> tuple[Reason, ...]:
-    """Each fact as a reason of an UNKNOWN."""
-    return tuple(Reason(kind=ReasonKind.UNDECIDED, stage=Stage.AFTER, detail=(("decided_by", asks(fact)),)) for fact in facts)
+    """Each fact as a reason of an UNKNOWN; `whose` it is, where it is one machine's or the guest's."""
+    return tuple(Reason(kind=ReasonKind.UNDECIDED, stage=Stage.AFTER, detail=(("decided_by", asks(fact)), *_whose(fact))) for fact in facts)
+
+
+def _whose(fact: Fact) -> tuple[tuple[str, str], ...]:
+    return (("whose", fact.of),) if fact.of in set(Role) else ()

@@ -67,7 +67,9 @@ def _sentence(reason: Reason) -> str:  # noqa: PLR0912 - one branch per kind
             saver, loader = detail.get("saver", "the guest's own VMM"), detail.get("loader", "the destination's VMM")
             return f"{loader} cannot read what {saver} saves"
         case ReasonKind.UNDECIDED:
-            unnamed = f"{detail['name']}: what is there is not known" if "name" in detail else "what the hosts offer is not known"
+            guests = detail.get("whose") in {"guest", "birthplace"}
+            offered = "what the guest has, or was promised, is not known" if guests else "what the hosts offer is not known"
+            unnamed = f"{detail['name']}: what is there is not known" if "name" in detail else offered
             what = unnamed if reason.register is None else f"{register}: its value is not known"
             return f"{what}; {detail.get('decided_by', 'a probe of the hosts')} would decide"
         case _:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+import msgspec
 import pytest
 
 from fleetplan.findings.catalogue import findings
 from fleetplan.findings.registry import CHECKS, Evidence
-from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release
+from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Reboot, Release
+from fleetplan.fleet.policy import Policy
 from fleetplan.migration.classes import ClassTable
 
 KNOWN = HostFacts(midr=0x413FD0C1, revidr=0, cmdline="quiet")
@@ -25,10 +27,34 @@ def fleet_of(*, facts: HostFacts = KNOWN, vmm: str = "qemu-11.1.3", born: Birth 
     return Fleet(target=TARGET, hosts=(host,), guests=(guest,))
 
 
+PROBED = HostFacts(midr=0x413FD0C1, revidr=0, cmdline="quiet", firmware="edk2", registers=((0x6030000000140000, 0x10001),))
+
+
+def twins(*probes: HostFacts) -> Fleet:
+    """Hosts that should be twins, with these probes, and one that was not probed."""
+    silent = msgspec.structs.replace(PROBED, registers=None)
+    release = Release("6.12.117", "qemu-11.1.3")
+    hosts = tuple(
+        Host(name=HostName(f"h{number}"), release=release, vcpus=8, memory_mib=8192, facts=facts)
+        for number, facts in enumerate((*probes, silent))
+    )
+    return Fleet(target=release, hosts=hosts, policy=Policy(probe_twins=True))
+
+
+def undecided() -> Fleet:
+    """Two hosts of a CPU whose levels are not known."""
+    fleet = fleet_of(facts=HostFacts(midr=0x410FD083, revidr=0, cmdline="quiet"))
+    return msgspec.structs.replace(fleet, hosts=(*fleet.hosts, msgspec.structs.replace(fleet.hosts[0], name=HostName("b"))))
+
+
 FIRES: dict[str, Callable[[], Fleet]] = {
     "FP201": lambda: fleet_of(facts=HostFacts(cpu="neoverse-n1")),
     "FP202": lambda: fleet_of(vmm="qemu-10.1.0-19.el10"),
     "FP203": lambda: fleet_of(born=None),
+    "FP204": undecided,
+    "FP205": lambda: fleet_of(born=Birth(kernel="6.1.176", psci="1.3")),
+    "FP206": lambda: twins(PROBED),
+    "FP207": lambda: twins(PROBED, msgspec.structs.replace(PROBED, registers=((0x6030000000140000, 0x10000),))),
 }
 
 
@@ -45,3 +71,33 @@ def test_the_rule_fires_where_it_should_and_only_there(rule: str) -> None:
 def test_each_assumption_is_told_once_with_its_hosts() -> None:
     found = findings(Evidence(fleet=FIRES["FP201"](), classes=ClassTable(FIRES["FP201"]()), today=date(2026, 11, 24)))
     assert sorted(finding.facts["key"] for finding in found) == ["cmdline", "midr"]
+
+
+def told(fleet: Fleet, rule: str) -> list[dict[str, str]]:
+    found = findings(Evidence(fleet=fleet, classes=ClassTable(fleet), today=date(2026, 11, 24)))
+    return [dict(finding.facts) for finding in found if finding.rule == rule]
+
+
+@pytest.mark.parametrize(
+    ("born", "rebooted", "keys"),
+    [
+        (None, None, ["born"]),
+        (Birth(psci="1.0"), None, ["born.kernel"]),
+        (Birth(registers=((0x6030000000140000, 0x10001),)), None, []),
+        (Birth(kernel="6.12.117"), None, []),
+        (Birth(kernel="6.1.176"), None, ["born.vmm", "rebooted"]),
+        (Birth(kernel="6.1.176", vmm="qemu-11.1.3"), Reboot(ever=False), []),
+    ],
+)
+def test_every_assumption_about_a_birth_is_told(born: Birth | None, rebooted: Reboot | None, keys: list[str]) -> None:
+    fleet = fleet_of(born=born)
+    guests = tuple(msgspec.structs.replace(fleet.guests[0], name=GuestName(f"g{n}"), rebooted=rebooted) for n in range(3))
+    found = told(msgspec.structs.replace(fleet, guests=guests), "FP203")
+    assert [facts["key"] for facts in found] == keys
+    assert {facts["count"] for facts in found} <= {"3"}
+
+
+def test_what_to_find_out_is_told_in_order_with_what_it_decides() -> None:
+    (facts,) = told(undecided(), "FP204")
+    assert facts["what"] == "probe host `a` and 1 more"
+    assert facts["decides"] == facts["moves"] != "0"
