@@ -90,7 +90,10 @@ def _in_fleet(inventory: Path, words: tuple[str, ...], form: str, today: date) -
 
 def _message(text: str, inventory: Path | None, form: str, today: date) -> Exit:
     """A message; unknown text is a finding."""
-    pasted = sys.stdin.read() if text == STDIN else text
+    pasted = sys.stdin.buffer.read().decode(errors="replace") if text == STDIN else text
+    if not pasted.strip():
+        click.echo("fleetplan explain: the message is empty", err=True)
+        return Exit.USAGE
     told = workflow.explain_message(pasted, workflow.study(inventory, today) if inventory is not None else None)
     if form == "json":
         from fleetplan.output.json_explain import diagnosis_json  # noqa: PLC0415 - one of the two is needed

@@ -247,12 +247,6 @@ def _joined(printers: Iterable[Printer]) -> list[Printer]:
     return found
 
 
-def same(pasted: Iterable[Line], printed: Iterable[str]) -> bool:
-    """Whether lines that a VMM is expected to print say all that was pasted."""
-    expected = {line.facts for text in printed for line in read(text).lines}
-    return all(line.facts in expected for line in pasted if line.tells)
-
-
 def facts_of(line: Line) -> dict[str, Any]:
     """The facts of a line that it has."""
     names = ("register", "written", "there", "errno", "brought", "listed", "version", "machine")

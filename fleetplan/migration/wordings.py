@@ -96,6 +96,10 @@ def _errno(text: str) -> Errno | None:
     return next((errno for errno, words in STRERROR.items() if pack(words) == packed), None)
 
 
+def _of_code(code: int) -> Errno | None:
+    return next((errno for errno in Errno if int(errno) == code), None)
+
+
 def _os_error(errno: Errno) -> str:
     return f"{STRERROR[errno]} (os error {int(errno)})"
 
@@ -113,6 +117,7 @@ FIELDS: Mapping[str, Field] = {
     "there": _HEX,
     "errno": Field(write=lambda errno: STRERROR.get(errno, errno.name), pattern=_any(*STRERROR.values()), read=_errno),
     "os_error": Field(write=_os_error, pattern=_any(*(f"{words} (os error #)" for words in STRERROR.values())), read=_errno),
+    "code": Field(write=lambda errno: str(int(errno)), pattern=r"\d+", read=lambda text: _of_code(int(text))),
     "brought": _DECIMAL,
     "listed": _DECIMAL,
     "instance": Field(write=hex, pattern=r"(?:0x)?[0-9a-f]+", read=lambda text: int(text, 16)),
@@ -125,7 +130,7 @@ FIELDS: Mapping[str, Field] = {
     "vcpu": _DECIMAL,
     "signal": _DECIMAL,
 }
-MEANS = {"id": "register", "id_decimal": "register", "written_0x": "written", "os_error": "errno"}
+MEANS = {"id": "register", "id_decimal": "register", "written_0x": "written", "os_error": "errno", "code": "errno"}
 """Fields that are another way to write a fact."""
 
 
@@ -300,6 +305,12 @@ FIRECRACKER_SET_OLD = Wording(
     role=Role.REFUSED,
     source="firecracker 05a32b1c2bf6 src/vmm/src/arch/aarch64/vcpu.rs VcpuError::SetOneReg",
 )
+FIRECRACKER_DEBUG = Wording(
+    name="firecracker-debug",
+    template='SetOneReg({id_decimal}, "{written_0x}", Error({code}))',
+    role=Role.REFUSED,
+    source="firecracker 81b38b9da, debug form of RestoreState(SetOneReg(id, value, errno))",
+)
 CLOUD_HYPERVISOR_SET = Wording(
     name="cloud-hypervisor-set",
     template="Failed to set system register: {os_error}",
@@ -397,7 +408,13 @@ SCRIPTS: tuple[Script, ...] = (
     Script(name="pin-refused", stage=Stage.START, knows_pin=True, lines=(PSCI_UNSUPPORTED, PSCI_HINT, PSCI_INVALID, VCPU_FAILED)),
     Script(name="no-machine", stage=Stage.START, lines=MACHINE_LINES),
     Script(name="other-machine", stage=Stage.START, lines=(OTHER_MACHINE, LOAD_FAILED)),
-    Script(name="firecracker", stage=Stage.SET, family=Family.FIRECRACKER, lines=(FIRECRACKER_SET,), then=(FIRECRACKER_SET_OLD,)),
+    Script(
+        name="firecracker",
+        stage=Stage.SET,
+        family=Family.FIRECRACKER,
+        lines=(FIRECRACKER_SET,),
+        then=(FIRECRACKER_SET_OLD, FIRECRACKER_DEBUG),
+    ),
     Script(
         name="cloud-hypervisor",
         stage=Stage.SET,

@@ -71,7 +71,7 @@ def test_with_a_host_the_verdict_is_told_in_full_now_and_then(fleetplan: Callabl
 def test_a_message_is_explained_however_it_is_given(
     fleetplan: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"2026-11-24T10:33:21Z qemu-system-aarch64: {REFUSED}\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\xff 2026-11-24T10:33:21Z qemu-system-aarch64: " + REFUSED.encode())))
     told = fleetplan("explain", *arguments, "--format", "json")
     (register,) = told.json["registers"]
     assert (register["register"], register["written_words"], register["there_words"]) == (
@@ -129,6 +129,7 @@ def test_a_rule_is_shown_with_its_fix(fleetplan: Callable[..., Any]) -> None:
     ("arguments", "said"),
     [
         ([], "say what"),
+        ([" "], "the message is empty"),
         (["INVENTORY"], "name a guest"),
         (["no/such.yaml", "web"], "no/such.yaml"),
         (["INVENTORY", "silnet"], "did you mean `silent`?"),
