@@ -59,6 +59,30 @@ def test_destinations_say_whether_there_is_a_way_back(fleetplan: Callable[..., A
     assert [way["psci"] for way in blocked["moves"][0]["ways"] if way["kind"] == "restart"] == ["1.1"]
 
 
+def test_what_is_gone_since_the_last_boot_is_said(fleetplan: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "fleet.yaml"
+    path.write_text(
+        """\
+fleetplan: 1
+target: {kernel: 6.12.117, vmm: qemu-11.1.3}
+hosts:
+  bare:
+    {kernel: 6.12.117, vmm: qemu-11.1.3, midr: 0x410fd083, revidr: 0x0, cmdline: quiet, vcpus: 16, memory: 64GiB,
+     workarounds: {arch_workaround_1: 0, arch_workaround_2: 0, arch_workaround_3: 0}}
+guests:
+  web-1:
+    on: bare
+    vcpus: 8
+    memory: 32GiB
+    rebooted: never
+    born: {kernel: 6.12.117, registers: [["0x6030000000140001", "0x1"], ["0x6030000000140002", "0x0"], ["0x6030000000140003", "0x1"]]}
+"""
+    )
+    told = fleetplan("explain", path, "web-1", "--format", "json").json
+    assert (told["gone"], told["unseen"]) == (["spectre-v2", "spectre-bhb"], [])
+    assert "exposed to Spectre v2, Spectre BHB" in fleetplan("explain", path, "web-1").out
+
+
 def test_with_a_host_the_verdict_is_told_in_full_now_and_then(fleetplan: Callable[..., Any], fleet: Path) -> None:
     told = fleetplan("explain", fleet, "born-new", "old")
     assert told.code == Exit.CLEAN
@@ -88,6 +112,12 @@ def test_a_message_is_explained_however_it_is_given(
 def test_with_an_inventory_the_moves_that_would_print_it_are_named(fleetplan: Callable[..., Any], fleet: Path, shape: list[str]) -> None:
     told = fleetplan("explain", *(str(fleet) if word == "INVENTORY" else word for word in shape), "--format", "json")
     assert [(one["guests"], one["source"], one["destinations"]) for one in told.json["moves"]] == [(["born-new"], "new", ["old"])]
+
+
+def test_moves_between_pools_are_not_named(fleetplan: Callable[..., Any], fleet: Path) -> None:
+    fleet.write_text(fleet.read_text().replace("guests:", "  apart: {like: old, pool: other}\nguests:"))
+    told = fleetplan("explain", fleet, REFUSED, "--format", "json")
+    assert [one["destinations"] for one in told.json["moves"]] == [["old"]]
 
 
 def test_a_length_says_whose_lists_these_are(fleetplan: Callable[..., Any]) -> None:

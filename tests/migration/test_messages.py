@@ -146,6 +146,25 @@ def test_other_vmms_and_libvirt_are_known() -> None:
         assert not reading.unread
 
 
+@pytest.mark.parametrize(
+    ("errno", "stages"), [("Operation not permitted", (Stage.MERGE, Stage.SET)), ("Invalid argument", (Stage.START, Stage.LENGTH))]
+)
+def test_the_errno_tells_stages_apart(errno: str, stages: tuple[Stage, ...]) -> None:
+    assert read(f"qemu-system-aarch64: load of migration failed: {errno}").stages == stages
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "forms"), [("qemu-7.2.0", Stage.SET, 2), ("qemu-8.2.2", Stage.SET, 1), ("qemu-11.1.3", Stage.START, 1)]
+)
+def test_a_qemu_that_has_exited_answers_libvirt_in_one_way_only(name: str, stage: Stage, forms: int) -> None:
+    lines = messages.refused(qemu(name), [(PSCI_VERSION.id, 0x10003, 0x10001, Errno.EINVAL)])
+    if stage is Stage.START:
+        lines = messages.pin_refused("1.3")
+    told = messages.wrapped(qemu(name), stage, lines)
+    assert len(told) == forms
+    assert told[-1].startswith("internal error: QEMU unexpectedly closed the monitor")
+
+
 def test_what_is_not_known_stays_unread_and_has_a_neighbour() -> None:
     reading = read("2026-11-24T10:33:21Z qemu-system-aarch64: Could not write register fw reg zero")
     assert (reading.lines, reading.scripts) == ((), ())
