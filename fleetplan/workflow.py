@@ -23,6 +23,7 @@ from fleetplan.migration.classes import ClassTable
 
 if TYPE_CHECKING:
     from fleetplan.migration.diagnosis import Diagnosis
+    from fleetplan.migration.matrix import Matrix
     from fleetplan.migration.mechanisms.shifts import InFleet
     from fleetplan.migration.mechanisms.tables import Comparison
     from fleetplan.migration.reasons import Judgment
@@ -157,7 +158,7 @@ def drawing(subject: Study, kind: Literal["states", "hosts", "steps"]) -> Drawin
     from fleetplan.rollout.plan import Infeasible  # noqa: PLC0415 - as above
 
     if kind == "states":
-        return state_drawing(subject.classes)
+        return state_drawing(subject.fleet, subject.classes)
     planned = make_plan(subject)
     if isinstance(planned.outcome, Infeasible) or planned.violations:
         return None
@@ -226,6 +227,13 @@ WAIVER_DAYS = 30
 def waiver_expires(subject: Study) -> str:
     """The date that a waiver is made out to."""
     return (subject.today + timedelta(days=WAIVER_DAYS)).isoformat()
+
+
+def verdict_matrix(subject: Study) -> Matrix:
+    """Judge every class of guests against every class of hosts, now and at the target."""
+    from fleetplan.migration.matrix import matrix  # noqa: PLC0415 - only who shows the matrix
+
+    return matrix(subject.fleet, subject.classes)
 
 
 def register_files(subject: Study, hosts: tuple[str, ...]) -> dict[HostName, tuple[RegisterRow, ...]]:

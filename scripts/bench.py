@@ -68,6 +68,55 @@ print(json.dumps({
 }))
 """
 
+MATRIX = """
+import json, resource, sys, time
+from pathlib import Path
+from fleetplan.inventory.load import load
+from fleetplan.migration.classes import ClassTable
+from fleetplan.migration.matrix import matrix
+fleet = load(Path(sys.argv[1])).fleet
+marks = [time.process_time()]
+classes = ClassTable(fleet)
+hosts, states = sorted(set(classes.hosts_now)), sorted(classes.states_now())
+marks.append(time.process_time())
+rulings = [classes.rulings(*state, hosts) for state in states]
+marks.append(time.process_time())
+print(json.dumps({
+    "pairs": sum(map(len, rulings)),
+    "classes_s": round(marks[1] - marks[0], 2),
+    "rulings_s": round(marks[2] - marks[1], 2),
+    "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+}))
+"""
+
+LINES = {
+    "5.4": "qemu-5.2.0",
+    "5.10": "qemu-6.2.0",
+    "5.15": "qemu-7.2.18",
+    "6.1": "qemu-8.2.2",
+    "6.6": "qemu-9.2.1",
+    "6.12": "qemu-10.0.13",
+    "6.18": "qemu-10.2.2",
+    "7.0": "qemu-11.0.3",
+    "7.1": "qemu-11.1.2",
+    "7.2": "qemu-11.1.3",
+}
+"""Lines of kernels, each with a QEMU of its time."""
+
+CPUS = {
+    "cortex-a53": 0x410FD034,
+    "cortex-a57": 0x411FD073,
+    "cortex-a72": 0x410FD083,
+    "cortex-a76": 0x414FD0B1,
+    "neoverse-n1": 0x413FD0C1,
+    "neoverse-v1": 0x411FD401,
+    "neoverse-n2": 0x410FD493,
+    "neoverse-v2": 0x410FD4F1,
+    "kunpeng-920": 0x481FD010,
+    "ampere-1": 0xC00FAC30,
+}
+"""CPUs of which some are known in full, and some leave candidates."""
+
 
 def run(*command: str) -> tuple[float, int, str]:
     """CPU seconds (user and system), peak MiB, and stdout of one process."""
@@ -145,6 +194,27 @@ def ext1g(workloads: Path, folder: Path) -> dict[str, Any]:
     return json.loads(run(sys.executable, "-c", STAGES, str(target))[2])  # type: ignore[no-any-return] # it prints an object
 
 
+def matrix(folder: Path) -> dict[str, Any]:
+    """100 releases on 10 CPUs: a host of each, and a guest born there. Every guest is judged against every host."""
+    target = folder / "matrix"
+    (target / "facts").mkdir(parents=True)
+    releases = [(f"{line}.{step}", vmm) for line, vmm in LINES.items() for step in range(1, 11)]
+    with (target / "facts" / "hosts.jsonl").open("w") as hosts, (target / "facts" / "guests.jsonl").open("w") as guests:
+        for kernel, vmm in releases:
+            for cpu, midr in CPUS.items():
+                name = f"{cpu}-{kernel}"
+                facts = {"kernel": kernel, "vmm": vmm, "cpu": cpu, "midr": f"{midr:#x}", "revidr": "0x0", "cmdline": "quiet"}
+                hosts.write(json.dumps({"host": name, **facts, "vcpus": 64, "memory": "256GiB"}) + "\n")
+                guests.write(
+                    json.dumps({"guest": f"on-{name}", "on": name, "vcpus": 4, "memory": "8GiB", "born": {"kernel": kernel}}) + "\n"
+                )
+    (target / "policy.yaml").write_text("fleetplan: 1\ntarget: {kernel: 7.2.10, vmm: qemu-11.1.3}\n")
+    seen: dict[str, Any] = json.loads(run(sys.executable, "-c", MATRIX, str(target))[2])
+    command = str(Path(sys.executable).parent / "fleetplan")
+    whole, peak, _ = run(command, "verdict", str(target), "--matrix")
+    return {**seen, "verb_s": round(whole, 2), "verb_peak_mib": peak}
+
+
 def row_of(name: str, seen: dict[str, Any]) -> str:
     """A planned fleet as a line of the table."""
     cpu = seen["cpu_s"]
@@ -164,6 +234,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fleetplan-bench-") as name:
         folder = Path(name)
         seen: dict[str, Any] = {"start_up": start_up(), "yaml_load": yaml_load(options.objects, folder), "fleets": {}}
+        seen["matrix"] = matrix(folder)
         for size in options.sizes.split(","):
             seen["fleets"][f"generated {size}"] = generated(int(size), folder)
         if options.workloads is not None:
@@ -175,6 +246,10 @@ def main() -> None:
     start, loaded = seen["start_up"], seen["yaml_load"]
     print(f"check small.yaml: {start['check_s']} s CPU, {start['ratio']} times `import click, yaml, msgspec` ({start['imports_s']} s)")
     print(f"load YAML: {loaded['objects']:,} objects, {loaded['cpu_s']} s CPU, peak {loaded['peak_mib']} MiB")
+    judged = seen["matrix"]
+    print(f"matrix of 100 releases x 10 CPUs: {judged['pairs']:,} pairs ruled in {judged['rulings_s']} s CPU, ", end="")
+    print(f"classes in {judged['classes_s']} s, peak {judged['peak_mib']} MiB; ", end="")
+    print(f"`verdict --matrix` as a whole {judged['verb_s']} s, peak {judged['verb_peak_mib']} MiB")
     print(f"\n{'fleet':16}{'load s':>8}{'class s':>8}{'plan s':>8}{'judge s':>8}{'peak MiB':>10}", end="")
     print(f"  {'moves/bound':>20}{'waves':>10}{'makespan s':>16}{'violations':>12}")
     for name, fleet in seen["fleets"].items():

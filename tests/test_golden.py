@@ -59,6 +59,7 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/verdict.{form}", ("verdict", path, guest, host, "--format", form, *TODAY))
             yield Case(f"{stem}/explain-guest.{form}", ("explain", path, guest, "--format", form, *TODAY))
             yield Case(f"{stem}/explain-message.{form}", ("explain", path, MESSAGE, "--format", form, *TODAY))
+            yield Case(f"{stem}/matrix.{form}", ("verdict", path, "--matrix", "--format", form, *TODAY))
             yield Case(f"{stem}/graph-states.{form}", ("graph", "states", path, "--format", form, *TODAY))
             yield Case(f"{stem}/mechanisms.{form}", ("mechanisms", path, "--format", form, *TODAY))
         yield Case(f"{stem}/explain-guest-host.text", ("explain", path, guest, host, *TODAY))

@@ -17,7 +17,7 @@ VERBS = {
     "probe": "Ask this host's own KVM what it gives a guest.",
     "registers": "Show the firmware registers that hosts give a guest.",
     "vcpu": "Replay register operations on the model of a host.",
-    "verdict": "Judge one migration: this guest to that host.",
+    "verdict": "Judge one migration (this guest to that host), or all there are.",
     "verify": "Judge a plan file against an inventory.",
 }
 """Verb -> one line of help. The command is `command` in the module of the verb's name."""

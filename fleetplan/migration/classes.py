@@ -61,6 +61,7 @@ class ClassTable:
         self._births = Births(self._judge, fleet.releases)
         self._judgments: dict[tuple[GuestClassId, HostClassId, HostClassId], Judgment] = {}
         self._hops: dict[tuple[GuestClassId, HostClassId, HostClassId], Hop] = {}
+        self._on_release: dict[tuple[HostClassId, Release], HostClassId] = {}
         self._boots: dict[tuple[GuestClassId, HostClassId, str | None], GuestClassId | None] = {}
         self.twins = twins(fleet.hosts, speak=fleet.policy.probe_twins)
         hosts = list(zip(fleet.hosts, self.twins.facts, strict=True))
@@ -190,6 +191,16 @@ class ClassTable:
     def host_classes(self) -> range:
         """All ids of host classes."""
         return range(len(self._offers))
+
+    def on_release(self, host: HostClassId, release: Release) -> HostClassId:
+        """What hosts of a class become on another release (its own class where they run it): a new class if none is like it."""
+        offered = self._offers[host]
+        if release == offered.release:
+            return host
+        key = (host, release)
+        if key not in self._on_release:
+            self._on_release[key] = self._add(offer_after(release, offered.stated, offered.release, self._fleet.releases))
+        return self._on_release[key]
 
     def judgment(self, guest: GuestClassId, source: HostClassId, destination: HostClassId) -> Judgment:
         """Judge a move, with all reasons (remembered)."""

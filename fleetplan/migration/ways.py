@@ -239,21 +239,17 @@ def _certain(offered: HostOffer, kvm: Kvm, vmm: VmmProfile) -> HostOffer:
 
 def _stones(move: Move) -> Iterator[Way]:
     """By way of hosts as they are now, one of each class, of the pool and let in by the guest's `allow` and `deny`."""
-    from fleetplan.migration.graph import state_graph, stepping_stones  # noqa: PLC0415 - networkx, for blocked moves only
+    from fleetplan.migration.graph import allowed_moves, state_graph, stepping_stones  # noqa: PLC0415 - networkx, for blocked moves only
 
     hosts = _representatives(move)
     if len(hosts) < LEAST_HOSTS:
         return
     classes = ClassTable(replace(move.fleet, hosts=hosts, guests=(move.guest,)))
     by_class = {number: host.name for host, number in zip(hosts, classes.hosts_now, strict=True)}
-    graph = state_graph(classes)
-    moves = [
-        (one, other)
-        for one, other, data in graph.edges(data=True)
-        if data["kind"] == "migrate" and {one[1], other[1]} <= by_class.keys() | {_goal(move, hosts, classes)}
-    ]
+    moves, goal = allowed_moves(state_graph(classes)), _goal(move, hosts, classes)
+    places = by_class.keys() | {goal}
     start = next(classes.states_now())
-    chain = stepping_stones(graph.edge_subgraph(moves), start, _goal(move, hosts, classes))
+    chain = stepping_stones(moves.subgraph([state for state in moves if state[1] in places]), start).get(goal, ())
     between = tuple(by_class[place] for _, place in chain[1:-1])
     if between and set(between).isdisjoint({move.guest.on, move.destination.name}):
         yield Way(kind=WayKind.STEPPING_STONE, tried=True, verdict=_last_verdict(classes, chain), hosts=between)
@@ -271,7 +267,7 @@ def _goal(move: Move, hosts: tuple[Host, ...], classes: ClassTable) -> int:
     return classes.hosts_then[number] if move.upgraded else classes.hosts_now[number]
 
 
-def _last_verdict(classes: ClassTable, chain: list[tuple[int, int]]) -> Verdict:
+def _last_verdict(classes: ClassTable, chain: tuple[tuple[int, int], ...]) -> Verdict:
     (kind, here), (_, there) = chain[-2], chain[-1]
     return classes.hop(kind, here, there).verdict
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from fleetplan.firmware.registers import psci_text
-from fleetplan.migration.classes import ClassTable
-from fleetplan.migration.graph import State, one_way_doors, state_graph, traps
+from collections.abc import Iterator
+
+from fleetplan.fleet.model import Fleet
+from fleetplan.migration.classes import ClassTable, HostClassId
+from fleetplan.migration.graph import State, state_graph
+from fleetplan.migration.matrix import Matrix, ways
+from fleetplan.migration.reasons import Verdict
+from fleetplan.output.class_names import ClassNames
 from fleetplan.output.graphs import Drawing, Edge, Node
-from fleetplan.output.sentences import clock, counted
+from fleetplan.output.sentences import clock, counted, listed
+from fleetplan.output.state_sentences import way_sentences
 from fleetplan.rollout.plan import Plan, Step, StepKind
 from fleetplan.rollout.step_graph import generations, host_graph, step_graph
 
@@ -44,17 +50,36 @@ def _step_label(step: Step) -> str:
     return f"{step.id}: {clock(step.start_s)} + {clock(step.duration_s)}"
 
 
-def state_drawing(classes: ClassTable) -> Drawing:
-    """The state graph over guest classes and host classes: what a guest can become by migration and cold boot."""
-    graph = state_graph(classes)
-    nodes = tuple(Node(id=_state_id(state), label=_state_label(classes, state)) for state in graph)
-    edges = tuple(
+def state_drawing(fleet: Fleet, classes: ClassTable) -> Drawing:
+    """The state graph over guest classes and host classes: what a guest can become by migration and cold boot.
+
+    Moves that fail lead to a node of their host class that no guest is on; those to another CPU are only counted.
+    """
+    names, graph = ClassNames(fleet, classes), state_graph(classes)
+    found = ways(fleet, classes, graph, sorted(set(classes.states_now())))
+    caught = {state for states in found.traps for state in states}
+    identity = {host: classes.host_class(host).identity for host in graph.hosts}
+    refused = [(state, host, stage) for state, moves in graph.refused.items() for host, stage in moves]
+    drawn = [(state, host, stage) for state, host, stage in refused if identity[host] == identity[state[1]]]
+    shut = sorted({host for _, host, _ in drawn})
+    nodes = [
+        Node(
+            id=_state_id(state),
+            label=f"{names.guest(state[0])} ({names.guest_words(state[0])}) on {names.host(state[1])}",
+            lit=state in caught,
+        )
+        for state in graph.steps
+    ]
+    nodes += [Node(id=f"h{host}", label=f"{names.host(host)}, not reached") for host in shut]
+    edges = [
         Edge(source=_state_id(one), target=_state_id(other), label=data["label"], dashed=not data["allowed"])
-        for one, other, data in graph.edges(data=True)
-    )
-    doors = tuple(f"one-way door: {_state_label(classes, one)} to {_state_label(classes, other)}" for one, other in one_way_doors(graph))
-    closed = tuple(f"trap: {_state_label(classes, state)} cannot be left" for state in traps(graph))
-    return Drawing(title="State graph: guest class on host class", nodes=nodes, edges=edges, remarks=(*doors, *closed))
+        for one, other, data in graph.steps.edges(data=True)
+    ]
+    edges += [Edge(source=_state_id(state), target=f"h{host}", label=f"FAILS at {stage}", dashed=True) for state, host, stage in drawn]
+    key = (names.host_line(host) for host in graph.hosts)
+    apart = [f"not drawn: {counted(len(refused) - len(drawn), 'move')} to another CPU, which fail"] if len(refused) > len(drawn) else []
+    remarks = (*key, *way_sentences(found, names), *apart)
+    return Drawing(title="State graph: guest class on host class", nodes=tuple(nodes), edges=tuple(edges), remarks=remarks)
 
 
 def _state_id(state: State) -> str:
@@ -62,9 +87,30 @@ def _state_id(state: State) -> str:
     return f"g{guest}h{host}"
 
 
-def _state_label(classes: ClassTable, state: State) -> str:
-    """`guest class 0 (PSCI 1.1) on 6.12.117 with qemu-11.1.3`."""
-    guest, host = state
-    pinned = classes.guest_class(guest)
-    pin = f", pinned to {psci_text(pinned.pin)}" if pinned.pin is not None else ""
-    return f"guest class {guest} (PSCI {psci_text(pinned.psci)}{pin}) on {classes.host_class(host).label}"
+def matrix_drawing(found: Matrix, fleet: Fleet, classes: ClassTable) -> Drawing:
+    """The matrix as a graph of host classes: which guest classes move between them, with which verdicts."""
+    names = ClassNames(fleet, classes)
+    between: dict[tuple[HostClassId, HostClassId], list[tuple[str, Verdict]]] = {}
+    for row in found.rows:
+        for goal, (verdict, _) in zip(found.columns, row.rulings, strict=True):
+            if goal != row.state[1]:
+                between.setdefault((row.state[1], goal), []).append((names.guest(row.state[0]), verdict))
+    nodes = tuple(Node(id=names.host(host), label=names.host_line(host)) for host in found.columns)
+    edges = tuple(
+        Edge(
+            source=names.host(one),
+            target=names.host(other),
+            label="; ".join(_by_verdict(moves)),
+            dashed=all(verdict is Verdict.FAILS for _, verdict in moves),
+        )
+        for (one, other), moves in sorted(between.items())
+    )
+    remarks = tuple(way_sentences(found.ways, names)) if found.ways is not None else ()
+    return Drawing(title="Matrix: which guest classes move between host classes", nodes=nodes, edges=edges, remarks=remarks)
+
+
+def _by_verdict(moves: list[tuple[str, Verdict]]) -> Iterator[str]:
+    for verdict in Verdict:
+        guests = [guest for guest, theirs in moves if theirs is verdict]
+        if guests:
+            yield f"{verdict}: {listed(list(dict.fromkeys(guests)))}"
