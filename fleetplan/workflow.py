@@ -170,7 +170,7 @@ def verify_plan(subject: Study, path: Path) -> tuple[Violation, ...]:
     from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
     from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who judges
 
-    plan = read_plan(path)
+    plan = read_plan(path, subject.fleet)
     if isinstance(plan, tuple):
         raise InputRefusedError(plan)
     return tuple(verify(subject.fleet, subject.classes, plan, digest=subject.digest))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
@@ -57,8 +57,13 @@ def tell(document: Document) -> None:
 
 def emit(data: bytes) -> None:
     """Write bytes (JSON) on stdout."""
+    emit_all((data,))
+
+
+def emit_all(pieces: Iterable[bytes]) -> None:
+    """Write bytes on stdout, piece by piece as they are made."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.writelines(pieces)
 
 
 def _coloured(stream: Any) -> bool:

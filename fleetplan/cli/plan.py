@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 import click
 
 from fleetplan import workflow
-from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, refusals, show, tell
+from fleetplan.cli.console import AS_OF, INVENTORY, emit_all, format_option, refusals, show, tell
 from fleetplan.cli.exits import Exit
-from fleetplan.inventory.planfile import encode_plan, write_atomically
+from fleetplan.inventory.planfile import plan_pieces, write_atomically
 from fleetplan.output.views.plan import plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
 from fleetplan.rollout.plan import Infeasible
@@ -30,9 +31,9 @@ def command(inventory: Path, form: str, output: Path | None, today: date) -> Exi
         tell(refuted_document(planned.violations))
         return Exit.REFUTED
     if output is not None:
-        _write(output, encode_plan(planned.outcome))
+        _write(output, plan_pieces(planned.outcome))
     if form == "json":
-        emit(encode_plan(planned.outcome))
+        emit_all(plan_pieces(planned.outcome))
     elif isinstance(planned.outcome, Infeasible):
         show(infeasible_document(planned.outcome))
     else:
@@ -40,8 +41,8 @@ def command(inventory: Path, form: str, output: Path | None, today: date) -> Exi
     return Exit.NO_PLAN if isinstance(planned.outcome, Infeasible) else Exit.CLEAN
 
 
-def _write(output: Path, data: bytes) -> None:
+def _write(output: Path, pieces: Iterable[bytes]) -> None:
     try:
-        write_atomically(output, data)
+        write_atomically(output, pieces)
     except OSError as problem:
         raise click.FileError(str(output), problem.strerror) from problem

@@ -73,6 +73,14 @@ class Names(Sequence[N], Generic[N]):
     def __hash__(self) -> int:
         return hash(self.text)
 
+    def many(self, numbers: Iterable[int]) -> list[N | None]:
+        """The names with these numbers; None for a number below 0."""
+        text, ends = self.text, self.ends
+        return [
+            None if number < 0 else text[ends[number - 1] if number else 0 : ends[number]]  # type: ignore[misc] # as above
+            for number in numbers
+        ]
+
     def ascend(self) -> bool:
         """Whether each name is greater than the one before it: in order, and none twice."""
         return all(starmap(lt, pairwise(self)))

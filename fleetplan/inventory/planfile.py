@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +14,26 @@ import msgspec
 
 from fleetplan.findings import inventory_rules as rules
 from fleetplan.findings.finding import Finding
+from fleetplan.fleet.model import Fleet, GuestName, HostName
 from fleetplan.fleet.source import Location
-from fleetplan.rollout.plan import Infeasible, Plan, PlanStatus
+from fleetplan.rollout.plan import Infeasible, Plan, PlanStatus, Wave
 
 VERSION = 1
 MOST_INDENTED = 20_000
 """Plans with more steps than this are written without indentation."""
+AT_ONCE = 1024
+"""Steps, or guests, that are turned into text at a time."""
+LARGE = 1 << 22
+"""Plan files of more bytes than this are read into columns."""
 
 
 def encode_plan(outcome: Plan | Infeasible) -> bytes:
     """The JSON of a plan, or of why there is none; ends with a newline. Deterministic: equal plans are equal bytes."""
+    return b"".join(plan_pieces(outcome))
+
+
+def plan_pieces(outcome: Plan | Infeasible) -> Iterator[bytes]:
+    """The same bytes piece by piece: of a plan with a million steps, only some thousand are in memory at a time as text."""
     if isinstance(outcome, Infeasible):
         document: Any = {
             "version": outcome.version,
@@ -30,10 +43,48 @@ def encode_plan(outcome: Plan | Infeasible) -> bytes:
             "causes": outcome.causes,
             "remedies": outcome.remedies,
         }
-        return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
-    data = msgspec.json.encode(outcome)
-    steps = sum(len(wave.steps) for wave in outcome.waves)
-    return (msgspec.json.format(data, indent=2) if steps <= MOST_INDENTED else data) + b"\n"
+        yield msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+    elif sum(len(wave.steps) for wave in outcome.waves) <= MOST_INDENTED:
+        yield msgspec.json.format(b"".join(_compact(outcome)), indent=2) + b"\n"
+    else:
+        yield from _compact(outcome)
+        yield b"\n"
+
+
+def _compact(plan: Plan) -> Iterator[bytes]:
+    """A plan without blanks, as `msgspec.json.encode` would write it."""
+    for number, name in enumerate(plan.__struct_fields__):
+        yield b'%s"%s":' % (b"," if number else b"{", name.encode())
+        if name == "waves":
+            yield from _joined(b"[", map(_wave, plan.waves), b"]")
+        elif name == "placement":
+            yield from placement_pieces(plan.placement)
+        else:
+            yield msgspec.json.encode(getattr(plan, name))
+    yield b"}"
+
+
+def _wave(wave: Wave) -> Iterator[bytes]:
+    yield b'{"number":%d,"hosts":%s,"steps":' % (wave.number, msgspec.json.encode(wave.hosts))
+    chunks = (msgspec.json.encode(wave.steps[first : first + AT_ONCE])[1:-1] for first in range(0, len(wave.steps), AT_ONCE))
+    yield from _joined(b"[", ([chunk] for chunk in chunks), b"]}")
+
+
+def placement_pieces(placement: Mapping[GuestName, HostName]) -> Iterator[bytes]:
+    """The JSON of a placement, piece by piece."""
+    pairs = iter(placement.items())
+    chunks = iter(lambda: dict(islice(pairs, AT_ONCE)), {})
+    yield from _joined(b"{", ([msgspec.json.encode(chunk)[1:-1]] for chunk in chunks), b"}")
+
+
+def _joined(opening: bytes, parts: Iterable[Iterable[bytes]], closing: bytes) -> Iterator[bytes]:
+    """Parts of several pieces each, with commas between the parts."""
+    yield opening
+    for number, part in enumerate(parts):
+        if number:
+            yield b","
+        yield from part
+    yield closing
 
 
 class _Head(msgspec.Struct):
@@ -43,20 +94,22 @@ class _Head(msgspec.Struct):
     status: str
 
 
-def read_plan(path: Path) -> Plan | tuple[Finding, ...]:
-    """The plan in a file, or the findings that say why it is none."""
+def read_plan(path: Path, fleet: Fleet | None = None) -> Plan | tuple[Finding, ...]:
+    """The plan in a file, or the findings that say why it is none.
+
+    With the fleet that it may be for, a large plan is read into columns; one that says what they cannot is made of records all the same.
+    """
     try:
-        data = path.read_bytes()
-    except OSError as problem:
-        facts = {"path": str(path), "problem": problem.strerror or str(problem)}
-        return (Finding(rule=rules.UNREADABLE.id, subject=str(path), at=Location(str(path)), facts=facts),)
-    try:
+        data = _contents(path)
         head = msgspec.json.decode(data, type=_Head)
         if head.version != VERSION:
             return _no_plan(path, f"it is of version {head.version}, and this fleetplan reads version {VERSION}")
         if head.status == PlanStatus.INFEASIBLE:
             return _no_plan(path, "it says why there is no plan (status INFEASIBLE)")
-        return msgspec.json.decode(data, type=Plan)
+        return _decoded(data, fleet)
+    except OSError as problem:
+        facts = {"path": str(path), "problem": problem.strerror or str(problem)}
+        return (Finding(rule=rules.UNREADABLE.id, subject=str(path), at=Location(str(path)), facts=facts),)
     except msgspec.DecodeError as problem:
         return _no_plan(path, str(problem))
     except UnicodeDecodeError:
@@ -65,20 +118,41 @@ def read_plan(path: Path) -> Plan | tuple[Finding, ...]:
         return _no_plan(path, "it is nested too deeply")
 
 
+def _decoded(data: bytes | mmap, fleet: Fleet | None) -> Plan:
+    if fleet is not None and len(data) > LARGE:
+        from fleetplan.inventory.plan_columns import read_columns  # noqa: PLC0415 - numpy only for who reads large plans
+
+        plan = read_columns(data, fleet)
+        if plan is not None:
+            return plan
+    return msgspec.json.decode(data, type=Plan)
+
+
+def _contents(path: Path) -> bytes | mmap:
+    """What is in a file; a large one is mapped, so that the system may take back what has been read.
+
+    The map is closed when the last value that was decoded from it is gone (an error in flight may hold some).
+    """
+    with path.open("rb") as stream:
+        if path.is_file() and path.stat().st_size > LARGE:
+            return mmap(stream.fileno(), 0, access=ACCESS_READ)
+        return stream.read()
+
+
 def _no_plan(path: Path, problem: str) -> tuple[Finding, ...]:
     facts = {"path": str(path), "problem": problem}
     return (Finding(rule=rules.NOT_A_PLAN.id, subject=str(path), at=Location(str(path)), facts=facts),)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that at every moment it is the old one or the new one, whole. Raises OSError, leaving the old one."""
+def write_atomically(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file piece by piece, so that at every moment it is the old one or the new one, whole. Raises OSError, leaving the old one."""
     if path.is_dir():
         raise IsADirectoryError(21, "Is a directory", str(path))
     target = path.resolve() if path.is_symlink() else path
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            stream.writelines(pieces)
             stream.flush()
             os.fsync(stream.fileno())
         Path(name).chmod(_mode(target))

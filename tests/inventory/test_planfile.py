@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from fleetplan.fleet.model import Release
-from fleetplan.inventory.planfile import encode_plan, read_plan, write_atomically
+from fleetplan.inventory.planfile import encode_plan, plan_pieces, read_plan, write_atomically
 from fleetplan.rollout.plan import BlockedOn, Bound, Bounds, Cause, Infeasible, Plan, PlanStatus, Step, StepId, StepKind, Wave
 
 STEP = Step(id=StepId("s"), kind=StepKind.GATE, after=(), start_s=0, duration_s=5)
@@ -30,7 +30,7 @@ NO_PLAN = Infeasible(inventory_digest="sha256:x", target=PLAN.target, causes=(Ca
 
 def test_a_plan_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
-    write_atomically(path, encode_plan(PLAN))
+    write_atomically(path, plan_pieces(PLAN))
     assert read_plan(path) == PLAN
     assert path.read_bytes().endswith(b"\n")
 
@@ -88,14 +88,14 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(Path if broken == "replace" else os, broken, fails)
     with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, b"new")
+        write_atomically(path, [b"n", b"ew"])
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError):
-        write_atomically(tmp_path, b"x")
+        write_atomically(tmp_path, [b"x"])
 
 
 def test_permissions_and_links_are_kept(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_permissions_and_links_are_kept(tmp_path: Path) -> None:
     real.write_bytes(b"old")
     real.chmod(0o640)
     link.symlink_to(real)
-    write_atomically(link, b"new")
+    write_atomically(link, [b"new"])
     assert link.is_symlink()
     assert real.read_bytes() == b"new"
     assert real.stat().st_mode & 0o777 == 0o640
@@ -115,7 +115,7 @@ from pathlib import Path
 from fleetplan.inventory.planfile import write_atomically
 print("ready", flush=True)
 while True:
-    write_atomically(Path(sys.argv[1]), sys.argv[2].encode() * 2_000_000)
+    write_atomically(Path(sys.argv[1]), [sys.argv[2].encode() * 1_000_000] * 2)
 """
 
 
