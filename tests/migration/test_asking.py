@@ -48,6 +48,11 @@ def test_what_decides_the_most_comes_first() -> None:
     assert max(decided(frozenset(order[0]), moves) for order in permutations("az")) == 2
 
 
+def test_two_things_that_decide_much_together_come_before_one_that_decides_little() -> None:
+    moves: list[Ways[str]] = [(frozenset("c"),), *[(frozenset("xy"),)] * 5]
+    assert in_order(moves) == [("x", 0), ("y", 5), ("c", 6)]
+
+
 def test_a_move_that_nothing_decides_asks_for_nothing() -> None:
     assert in_order([(), (frozenset("a"),)]) == [("a", 1)]
 

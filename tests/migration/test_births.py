@@ -153,6 +153,16 @@ def test_a_dump_of_a_guest_that_hopped_is_carried_along() -> None:
     assert dict(state.bitmaps).keys() == {"STD_BMAP", "STD_HYP_BMAP", "VENDOR_HYP_BMAP"}
 
 
+def test_a_dump_tells_candidates_apart() -> None:
+    """Only some of the kernels that it may be give PSCI 1.3; the guest's host is one of them."""
+    table = table_of((EITHER, "6.12.94"), born=Birth(registers=((PSCI, psci_value("1.3")),)))
+    kernels = [options for possible in table.possible(table.guests[0]) for fact, options in possible.given if fact.of == EITHER]
+    accepting = {
+        number for number, kvm in enumerate(table.host_class(table.hosts_now[0]).kvms) if psci_value("1.3") in kvm.profile.psci_accepted
+    }
+    assert frozenset().union(*kernels) == accepting
+
+
 @pytest.mark.parametrize(
     "dump",
     [

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fleetplan.firmware.registers import psci_value
+from fleetplan.firmware.registers import BY_NAME, psci_value
 from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release, Workarounds
 from fleetplan.fleet.policy import Policy, Waiver
 from fleetplan.migration.classes import ClassTable, Hop, Judgment
@@ -139,6 +140,33 @@ def test_what_is_not_known_is_named_and_only_allowed_where_policy_accepts_it() -
     assert dict(told.reasons[0].detail)["decided_by"]
     assert not hop(source, destination).allowed
     assert hop(source, destination, policy=Policy(accept_unknown=True)).allowed
+
+
+def test_only_the_evidence_that_makes_the_difference_is_asked_for() -> None:
+    """All levels of the source that a mitigated destination refuses show in one of its two texts."""
+    silent = HostFacts(midr=0x410FD083, revidr=0, cmdline="quiet")
+    texts = {
+        "spectre_v2": "Mitigation: Branch predictor hardening, BHB",
+        "spec_store_bypass": "Mitigation: Speculative Store Bypass disabled via prctl",
+    }
+    release = ("6.12.117", "qemu-11.1.3")
+    told = judged(host("a", *release, silent), host("b", *release, msgspec.structs.replace(silent, vulnerabilities=texts)))
+    assert [fact.words for fact in told.deciding[0]] == ["the spectre_v2 text"]
+    both = judged(host("a", *release, silent), host("b", *release, silent))
+    assert [(fact.of, "spec_store_bypass" in fact.words) for fact in both.deciding[0]] == [("source", True), ("destination", True)]
+
+
+def test_a_probe_tells_which_kernel_it_is() -> None:
+    """Of the kernels that a name may stand for, those that would have answered the probe otherwise are out."""
+    name = "6.12.0-33.el9.aarch64"
+    silent = table_of(host("a", name, "qemu-11.1.3"), host("b", name, "qemu-11.1.3"))
+    before = silent.host_class(silent.hosts_now[0]).kvms
+    listed = before[0].profile.registers
+    probe = tuple((BY_NAME[row].id, before[0].profile.psci_default if row == "PSCI_VERSION" else 0) for row in listed)
+    table = table_of(host("a", name, "qemu-11.1.3", msgspec.structs.replace(N1, registers=probe)), host("b", name, "qemu-11.1.3"))
+    after = {kvm.profile for kvm in table.host_class(table.hosts_now[0]).kvms}
+    assert after == {kvm.profile for kvm in before if (kvm.profile.registers, kvm.profile.psci_default) == (listed, probe[0][1])}
+    assert len(after) < len(before)
 
 
 def test_a_package_that_is_two_things_is_unknown_only_where_that_decides() -> None:
