@@ -43,12 +43,18 @@ def host_of(observed: Path, kernel: str, cpu: str, firmware: str, qemu: str) -> 
 SEEN = ("psci", "wa1", "wa2", "wa3", "trng", "vendor")
 
 
+STREAM = ("registers", "psci", "wa1", "wa2", "wa3", "std", "std_hyp", "vendor_hyp", "vendor_hyp2")
+"""What a stream of a chain says: how many registers it has, and the firmware registers, each as it was saved."""
+
+
 def step_of(step: dict[str, Any]) -> dict[str, Any]:
     """A hop of a chain: where, whether it went well, what the guest saw, also after a reset, and what left in the stream."""
     kept: dict[str, Any] = {"host": step["host"], "pin": step["pin"], "ok": step["ok"]}
     for key in ("seen", "seen_after_reset"):
         if key in step:
             kept[key] = {name: step[key][name] for name in SEEN}
+    if "stream_out" in step:
+        kept["stream"] = {name: step["stream_out"][name] for name in STREAM if name in step["stream_out"]}
     return kept
 
 

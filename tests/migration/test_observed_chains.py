@@ -10,10 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from fleetplan.firmware.guest_view import GuestView, Item, view
+from fleetplan.firmware.registers import BY_NAME
 from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release
 from fleetplan.migration.carry import GuestState, rebooted, resumed
 from fleetplan.migration.classes import ClassTable
 from fleetplan.migration.offers import HostOffer
+from fleetplan.migration.restore import Firmware
+from fleetplan.migration.stream import saved_ids
 from fleetplan.migration.verdict import judge
 
 DATA = json.loads((Path(__file__).resolve().parent.parent / "data" / "migrations.json").read_text())
@@ -45,6 +48,26 @@ def now_sees(state: GuestState, offer: HostOffer) -> GuestView:
     return view(resumed(state, kvm), kvm)
 
 
+IN_STREAM = {
+    "psci": "PSCI_VERSION",
+    "wa1": "SMCCC_ARCH_WORKAROUND_1",
+    "wa2": "SMCCC_ARCH_WORKAROUND_2",
+    "wa3": "SMCCC_ARCH_WORKAROUND_3",
+    "std": "STD_BMAP",
+    "std_hyp": "STD_HYP_BMAP",
+    "vendor_hyp": "VENDOR_HYP_BMAP",
+    "vendor_hyp2": "VENDOR_HYP_BMAP_2",
+}
+
+
+def saved(state: GuestState, offer: HostOffer) -> dict[str, str | int]:
+    """What its process saves of a guest, as the observations write it: firmware registers, and the number of all."""
+    (kvm,), (saver,) = offer.kvms, offer.vmms
+    values = Firmware().save(state, 0, kvm, saver).values
+    firmware = {name: f"{values[BY_NAME[row].id]:x}" for name, row in IN_STREAM.items() if BY_NAME[row].id in values}
+    return {"registers": len(saved_ids(kvm, saver)), **firmware}
+
+
 @pytest.mark.parametrize(
     "chain", DATA["chains"], ids=lambda chain: " > ".join(f"{step['host']}{'/' + step['pin'] if step['pin'] else ''}" for step in chain)
 )
@@ -66,3 +89,5 @@ def test_every_hop_of_a_chain(chain: list[dict[str, Any]]) -> None:
         if "seen_after_reset" in step:
             state = rebooted(state, offers[number].kvms[0])
             assert told(state.promise) == step["seen_after_reset"]
+        if "stream" in step:
+            assert saved(state, offers[number]) == step["stream"]
