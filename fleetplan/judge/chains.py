@@ -6,6 +6,7 @@ another, the second can take over the slot of the first. The fewest slots that a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +15,8 @@ from fleetplan.judge.antichain import heaviest
 from fleetplan.judge.case import Case
 from fleetplan.rollout.columns import NONE, Numbers, Places
 
-MOST_EXACT = 4096
-"""Things of one group that are looked at exactly; beyond, only what steps wait for directly counts."""
+MOST_EXACT = 256
+"""Things of one group that are looked at exactly; beyond, a slot is handed on only to who waits for it directly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ def crowded(case: Case, things: Things, limits: Numbers) -> dict[int, list[int]]
     found = {}
     for group in np.flatnonzero(many & (needed > limits)).tolist():
         members = np.flatnonzero(some.group == group)
-        at_once = _at_once(case, some, members)
+        at_once = members[follows[members] == NONE] if len(members) > MOST_EXACT else _at_once(case, some, members)
         if len(at_once) > limits[group]:
             found[group] = number[at_once].tolist()
     return found
@@ -46,8 +47,6 @@ def crowded(case: Case, things: Things, limits: Numbers) -> dict[int, list[int]]
 
 def _at_once(case: Case, things: Things, members: Numbers) -> Numbers:
     """As many things of a group as can go on at once."""
-    if len(members) > MOST_EXACT:
-        return members
     after = case.precedence.later_than(things.tail[members], things.head[members])
     _, chosen = heaviest([1] * len(members), after)
     return members[chosen]
@@ -61,18 +60,28 @@ def _handed_on(case: Case, things: Things, limits: Numbers) -> Numbers:
     ends, begins = _edges(case, things)
     taken_from = np.full(len(things.group), NONE, np.int64)
     handed_to = np.full(len(things.group), NONE, np.int64)
-    open_ = np.ones(len(ends), np.bool_)
-    while open_.any():
-        giver, taker = _proposals(ends[open_], begins[open_], len(things.group))
-        taken_from[taker] = giver
-        handed_to[giver] = taker
-        open_ &= (taken_from[begins] == NONE) & (handed_to[ends] == NONE)
+    # Most pairs have nobody else to choose.
+    alone = (np.bincount(ends, minlength=len(taken_from))[ends] == 1) & (np.bincount(begins, minlength=len(taken_from))[begins] == 1)
+    taken_from[begins[alone]] = ends[alone]
+    handed_to[ends[alone]] = begins[alone]
+    for giver, taker in _oldest_first(case, things, ends[~alone], begins[~alone]):
+        if taken_from[taker] == NONE and handed_to[giver] == NONE:
+            taken_from[taker], handed_to[giver] = giver, taker
     _rearrange(things, limits, ends, begins, taken_from, handed_to)
     return taken_from
 
 
+def _oldest_first(case: Case, things: Things, ends: Numbers, begins: Numbers) -> Iterator[tuple[int, int]]:
+    """Pairs in the order in which the second begins, and for each of these in the order in which the first ends.
+
+    A slot that has long been free is rarely on offer again: taking the oldest first leaves few to be rearranged.
+    """
+    order = np.lexsort((case.steps.end_s[things.tail[ends]], begins, case.steps.start_s[things.head[begins]]))
+    return zip(ends[order].tolist(), begins[order].tolist(), strict=True)
+
+
 def _edges(case: Case, things: Things) -> tuple[Numbers, Numbers]:
-    """Pairs of things of one group of which the second waits for the first; by the second, those that end last first."""
+    """Pairs of things of one group of which the second waits for the first."""
     ends_with = np.full(len(case.steps), NONE, np.int64)
     begins_with = np.full(len(case.steps), NONE, np.int64)
     ends_with[things.tail[things.tail != NONE]] = np.flatnonzero(things.tail != NONE)
@@ -81,56 +90,56 @@ def _edges(case: Case, things: Things) -> tuple[Numbers, Numbers]:
     both = (ends != NONE) & (begins != NONE)
     ends, begins = ends[both], begins[both]
     same = things.group[ends] == things.group[begins]
-    ends, begins = ends[same], begins[same]
-    if (begins[1:] == begins[:-1]).any():
-        order = np.lexsort((-case.steps.end_s[things.tail[ends]], begins))
-        ends, begins = ends[order], begins[order]
-    return ends, begins
-
-
-def _proposals(ends: Numbers, begins: Numbers, things: int) -> tuple[Numbers, Numbers]:
-    """Of pairs that are sorted by their second: the first of each second, and of these the first of each first."""
-    first = np.ones(len(begins), np.bool_)
-    first[1:] = begins[1:] != begins[:-1]
-    taker = np.full(things, NONE, np.int64)
-    taker[ends[first][::-1]] = begins[first][::-1]
-    giver = np.flatnonzero(taker != NONE)
-    return giver, taker[giver]
+    return ends[same], begins[same]
 
 
 def _rearrange(things: Things, limits: Numbers, ends: Numbers, begins: Numbers, taken_from: Numbers, handed_to: Numbers) -> None:
     """Where a group is still short of slots, give slots to others so that more are handed on (augmenting paths)."""
-    counts = np.bincount(things.group, minlength=len(limits))
-    needed = counts - np.bincount(things.group[taken_from != NONE], minlength=len(limits))
-    short = np.flatnonzero(needed > limits)
-    if not len(short):
+    needed = np.bincount(things.group, minlength=len(limits)) - np.bincount(things.group[taken_from != NONE], minlength=len(limits))
+    short = needed > limits
+    if not short.any():
         return
-    first = np.searchsorted(begins, np.arange(len(things.group) + 1))
-    for thing in np.flatnonzero(np.isin(things.group, short) & (taken_from == NONE)).tolist():
-        group = things.group[thing]
+    inside = short[things.group[ends]]
+    offers: dict[int, list[int]] = {}
+    for giver, taker in zip(ends[inside].tolist(), begins[inside].tolist(), strict=True):
+        offers.setdefault(taker, []).append(giver)
+    takers = [taker for taker in offers if taken_from[taker] == NONE]
+    giving, taking = handed_to.tolist(), taken_from.tolist()
+    # What a search in vain has seen leads nowhere for good.
+    hopeless: set[int] = set()
+    for taker in takers:
+        group = things.group[taker]
         if needed[group] > limits[group]:
-            needed[group] -= _reassign(thing, first, ends, taken_from, handed_to)
+            in_vain = _reassign(taker, offers, taking, giving, hopeless)
+            if in_vain is None:
+                needed[group] -= 1
+            else:
+                hopeless |= in_vain
+    handed_to[:], taken_from[:] = giving, taking
 
 
-def _reassign(thing: int, first: Numbers, ends: Numbers, taken_from: Numbers, handed_to: Numbers) -> bool:
-    """Find a slot for a thing, if others can make room for it. Depth first, without recursion."""
-    seen: set[int] = set()
-    path: list[tuple[int, int]] = []
-    stack = [(thing, iter(ends[first[thing] : first[thing + 1]].tolist()))]
-    while stack:
-        taker, givers = stack[-1]
-        giver = next((giver for giver in givers if giver not in seen), None)
-        if giver is None:
-            stack.pop()
-            if path:
-                path.pop()
-            continue
-        seen.add(giver)
-        path.append((giver, taker))
-        other = int(handed_to[giver])
-        if other == NONE:
-            for free, wants in path:
-                handed_to[free], taken_from[wants] = wants, free
-            return True
-        stack.append((other, iter(ends[first[other] : first[other + 1]].tolist())))
-    return False
+def _reassign(thing: int, offers: Mapping[int, list[int]], taking: list[int], giving: list[int], hopeless: Set[int]) -> Set[int] | None:
+    """Find a slot for a thing, if others can make room for it by taking another. None where it did; else all slots that were tried."""
+    asked_by: dict[int, int] = {}
+    queue = [thing]
+    for taker in queue:
+        for giver in offers[taker]:
+            if giver in asked_by or giver in hopeless:
+                continue
+            asked_by[giver] = taker
+            if giving[giver] == NONE:
+                _pass_on(thing, giver, asked_by, taking, giving)
+                return None
+            queue.append(giving[giver])
+    return asked_by.keys()
+
+
+def _pass_on(thing: int, giver: int, asked_by: Mapping[int, int], taking: list[int], giving: list[int]) -> None:
+    """Along a path: who asked for a slot gets it, and leaves its own to who asked for that."""
+    while True:
+        taker = asked_by[giver]
+        left = taking[taker]
+        taking[taker], giving[giver] = giver, taker
+        if taker == thing:
+            return
+        giver = left

@@ -87,8 +87,8 @@ def _repeated(case: Case) -> Iterator[tuple[str, int]]:
     # A usual id says the wave, the kind, and the guest or else the host.
     on_guest = columns.guest != NONE
     named = np.where(on_guest, columns.guest, columns.host).astype(np.int64) + 1
-    key = ((columns.wave.astype(np.int64) * len(KINDS) + columns.kind) * 2 + on_guest << 33) + named
-    if len(np.unique(key)) < len(key):
+    key = np.sort(((columns.wave.astype(np.int64) * len(KINDS) + columns.kind) * 2 + on_guest << 33) + named)
+    if (key[1:] == key[:-1]).any():
         yield from ((identifier, count) for identifier, count in Counter(map(columns.id, range(len(columns)))).items() if count > 1)
 
 

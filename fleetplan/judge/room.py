@@ -108,18 +108,28 @@ def loads(case: Case) -> tuple[Numbers, Numbers]:
     there, guest = steps.destination[moves], steps.guest[moves]
     late = case.lands[moves] != NONE
     opened = case.end_of(StepKind.UNCORDON, BEFORE)
-    before = np.zeros((len(case.hosts.names), 2), np.int64)
-    gone, come = before.copy(), before.copy()
     left = case.leaves_at <= opened[case.guests.on]
     left_again = ~late & (case.stays_until[moves] <= opened[there])
+    hosts = len(case.hosts.names)
+    before = totals(case.guests.on, size, hosts) + totals(there[~late], size[guest[~late]], hosts)
+    gone = totals(case.guests.on[left], size[left], hosts) + totals(there[left_again], size[guest[left_again]], hosts)
+    return before, before - gone + totals(there[late], size[guest[late]], hosts)
+
+
+EXACT = 1 << 53
+"""Sums of whole numbers up to here are exact in floating point, which is ten times faster."""
+
+
+def totals(host: Places, size: Numbers, hosts: int) -> Numbers:
+    """By host, the sums of vCPUs and of MiB."""
+    found = np.zeros((hosts, 2), np.int64)
     for resource in (0, 1):
         own = size[:, resource]
-        np.add.at(before[:, resource], case.guests.on, own)
-        np.add.at(before[:, resource], there[~late], own[guest[~late]])
-        np.add.at(gone[:, resource], case.guests.on[left], own[left])
-        np.add.at(gone[:, resource], there[left_again], own[guest[left_again]])
-        np.add.at(come[:, resource], there[late], own[guest[late]])
-    return before, before - gone + come
+        if int(own.max(initial=0)) * len(own) < EXACT:
+            found[:, resource] = np.bincount(host, weights=own, minlength=hosts)
+        else:
+            np.add.at(found[:, resource], host, own)
+    return found
 
 
 # --- by waiting alone ----------------------------------------------------------------------------------------------------------------
