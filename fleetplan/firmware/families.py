@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from fleetplan.firmware import encodings
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, DEBUG_IDS, EVENT_IDS, by_name
-from fleetplan.firmware.id_fields import WHOLE, accepts
+from fleetplan.firmware.id_fields import WHOLE, accepts, fields
 from fleetplan.firmware.id_rules import IMPLEMENTATION, Silicon, era, partial_value, rule_on
 from fleetplan.firmware.kernels import KernelProfile, Listed, Workaround2Era
 from fleetplan.firmware.vcpu import Feature, OtherRegister
@@ -233,10 +233,43 @@ def others(
     return tuple(_masked(register, masks) for register in found) if masks else found
 
 
-SHOW_FEATURES = frozenset(
-    _named("ID_DFR0_EL1 ID_AA64DFR0_EL1 ID_AA64PFR0_EL1 ID_AA64ZFR0_EL1 ID_AA64ISAR1_EL1 ID_AA64ISAR2_EL1 ID_AA64PFR1_EL1")
+class Shown(msgspec.Struct, frozen=True):
+    """Fields of a register that read 0 on a vCPU without a feature."""
+
+    register: int
+    mask: int
+    feature: Feature
+    source: str
+
+
+WITH_AND_WITHOUT = "observed: lists of one host with and without the feature, kernels from 6.1 to 7.2"
+SHOWN: tuple[Shown, ...] = (
+    Shown(by_name("ID_AA64DFR0_EL1"), fields(8), "pmu_v3", WITH_AND_WITHOUT),
+    Shown(by_name("ID_DFR0_EL1"), fields(24), "pmu_v3", WITH_AND_WITHOUT),
+    Shown(by_name("ID_AA64PFR0_EL1"), fields(32), "sve", WITH_AND_WITHOUT),
+    Shown(by_name("ID_AA64ZFR0_EL1"), WHOLE, "sve", WITH_AND_WITHOUT),
+    Shown(by_name("ID_AA64ISAR1_EL1"), fields(4, 8, 24, 28), "ptrauth_address", WITH_AND_WITHOUT),
+    Shown(by_name("ID_AA64ISAR2_EL1"), fields(8, 12), "ptrauth_address", "linux arch/arm64/kvm/sys_regs.c: APA3 and GPA3"),
 )
-"""Registers whose values depend on a vCPU's features. Observed: `changed` with the features of `-cpu host`; MTE and SVE by sys_regs.c."""
+"""MTE, which shows in ID_AA64PFR1_EL1, is never turned on by a VMM of its own accord."""
+
+
+def shows_features(register: int) -> bool:
+    """Whether a register's value depends on a vCPU's features."""
+    return register in _SHOWN_IN
+
+
+_SHOWN_IN = frozenset(row.register for row in SHOWN)
+
+
+def without(register: OtherRegister, features: frozenset[Feature], profile: KernelProfile) -> OtherRegister:
+    """A register whose value is known, as a vCPU without these features has it."""
+    if register.value is None:
+        return register
+    # Up to 5.10 the PMU shows whether it was asked for or not.
+    gone = features - {"pmu_v3"} if profile.pmu_always_listed else features
+    mask = sum(row.mask for row in SHOWN if row.register == register.id and row.feature in gone)
+    return replace(register, value=register.value & ~mask)
 
 
 def is_other(register: int) -> bool:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from fleetplan.firmware import registers as fw
 from fleetplan.firmware.candidates import MOST_CANDIDATES, Candidates, Choices, Fact, FactKind, Role, both, certain, chosen, either
 from fleetplan.firmware.cpus import by_name
-from fleetplan.firmware.families import SHOW_FEATURES, Seen, listed, others
+from fleetplan.firmware.families import Seen, listed, others, shows_features, without
 from fleetplan.firmware.kernels import KernelProfile, KernelRelease, profiles
 from fleetplan.firmware.kernels import parse as parse_kernel
 from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, decided_by, host_levels, mixed
@@ -217,7 +217,8 @@ def features_of(equipment: Equipment, offered: HostOffer) -> frozenset[Feature]:
 def suited(offered: HostOffer, features: frozenset[Feature], bound_to: int | None) -> HostOffer:
     """What a host offers a guest with these vCPU features, whose vCPUs are bound to CPUs of one MIDR_EL1 (None: to none).
 
-    What is known of the host's registers stays, save of those that show features: their values are predicted, or not known.
+    What is known of the host's registers stays, save of those that show features: there, fields of features that the guest has not
+    got read 0, and of features that the host was not looked at with nothing is known but what is predicted.
     """
     facts = offered.stated
     binds = bound_to is not None and offered.mixed and bound_to in {facts.midr, *facts.other_midrs}
@@ -236,15 +237,21 @@ def _suited(
     if whole:
         return tuple(predicted.values())
     gone = set(listed(kvm.profile, before)) - predicted.keys()
-    kept = {register.id: _seen_as(register, predicted.get(register.id)) for register in kvm.others if register.id not in gone}
+    lost = before - features if features <= before else None
+    kept = {register.id: _seen_as(register, predicted.get(register.id), lost, kvm) for register in kvm.others if register.id not in gone}
     return tuple((kept | {register: new for register, new in predicted.items() if _appears(register, kept, kvm, before)}).values())
 
 
-def _seen_as(known: OtherRegister, predicted: OtherRegister | None) -> OtherRegister:
-    """A register as a guest with other features has it: its own value where features do not show in it, and what it is equal to."""
+def _seen_as(known: OtherRegister, predicted: OtherRegister | None, lost: frozenset[Feature] | None, kvm: Kvm) -> OtherRegister:
+    """A register as a guest with other features has it, and what it is then equal to.
+
+    Its own value, save where features show in it: without those that are `lost`, or as predicted where some are new (None).
+    """
     if predicted is None:
         return known
-    return predicted if known.id in SHOW_FEATURES else replace(known, era=predicted.era)
+    if shows_features(known.id):
+        return predicted if lost is None or known.value is None else replace(without(known, lost, kvm.profile), era=predicted.era)
+    return replace(known, era=predicted.era)
 
 
 def _appears(register: int, kept: Mapping[int, OtherRegister], kvm: Kvm, before: frozenset[Feature]) -> bool:
