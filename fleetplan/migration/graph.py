@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     StateSteps = nx.DiGraph[State]
 
 MOST_STATES = 5_000
-MOST_MOVES = 20_000
+MOST_MOVES = 5_000
 """A graph that grows beyond one of the two is cut off, and says so: no fleet that was seen comes near."""
 
 MIGRATE, COLD_BOOT = "migrate", "cold boot"

@@ -44,6 +44,9 @@ MOST_EXPLORED = 400
 MOST_WAYS = 60
 """Blocked ways that are worked out for one fleet."""
 
+MOST_HOSTS = 40
+"""Of a fleet with more host classes than these none is: each would be a search over all of them."""
+
 
 class ChangeKind(StrEnum):
     """What can be changed, the cheapest first."""
@@ -164,6 +167,7 @@ class Offers:
         self._owned = frozenset(fleet_hosts(classes))
         self._there = frozenset(self._kind(host) for host in self._owned)
         self._releases = releases_on_offer(fleet)
+        self._explored: dict[tuple[State, bool], ChangeSteps] = {}
         self.hosts = tuple(sorted(self._owned.union(*(self.becomes(host) for host in sorted(self._owned)))))
         """The host classes of the fleet, and those that its machines become on the releases that are on offer."""
 
@@ -179,8 +183,15 @@ class Offers:
         found = (self._classes.on_release(host, release) for release in self._releases)
         return frozenset(other for other in found if other in self._owned or self._kind(other) not in self._there)
 
+    def opening(self, start: State, goal: HostClassId, *, restarts: bool) -> Opening | None:
+        """The cheapest change that opens the way from a state to a host class. `restarts`: policy lets these guests restart."""
+        key = (start, restarts)
+        if key not in self._explored:
+            self._explored[key] = self.steps(start, restarts=restarts)
+        return cheapest(self._explored[key], start, self.goals(self._explored[key], start, goal))
+
     def steps(self, start: State, *, restarts: bool) -> ChangeSteps:
-        """All steps from a state on, with the changes that each needs. `restarts`: policy lets these guests restart."""
+        """All steps from a state on, with the changes that each needs."""
         steps: ChangeSteps = nx.DiGraph()
         steps.add_node(start)
         waiting, met = deque([start]), {start}
@@ -285,7 +296,6 @@ class BlockedWay:
 def blocked_ways(fleet: Fleet, classes: ClassTable, graph: StateGraph) -> tuple[list[BlockedWay], int]:
     """The blocked ways between host classes of one CPU that guests stand before now, and the number of those that were left out."""
     reach = hosts_in_reach(allowed_moves(graph))
-    offers = Offers(fleet, classes)
     here = dict(zip((host.name for host in fleet.hosts), classes.hosts_now, strict=True))
     places = [here[guest.on] for guest in fleet.guests]
     guests = Counter(zip(classes.guests, places, strict=True))
@@ -297,15 +307,20 @@ def blocked_ways(fleet: Fleet, classes: ClassTable, graph: StateGraph) -> tuple[
         for goal in graph.hosts
         if goal not in reach[state] and classes.host_class(goal).identity == classes.host_class(state[1]).identity
     ]
-    found, explored = [], dict[tuple[State, bool], "ChangeSteps"]()
-    for state, goal in blocked[:MOST_WAYS]:
-        openings = []
-        for restarts, some in ((True, restartable[state] > 0), (False, restartable[state] < guests[state])):
-            if some and (state, restarts) not in explored:
-                explored[state, restarts] = offers.steps(state, restarts=restarts)
-            steps = explored[state, restarts] if some else None
-            openings.append(cheapest(steps, state, offers.goals(steps, state, goal)) if steps is not None else None)
-        found.append(BlockedWay(state, goal, guests[state], restartable[state], *openings))
+    if not blocked or len(graph.hosts) > MOST_HOSTS:
+        return [], len(blocked)
+    offers = Offers(fleet, classes)
+    found = [
+        BlockedWay(
+            start=state,
+            goal=goal,
+            guests=guests[state],
+            restartable=restartable[state],
+            opening=offers.opening(state, goal, restarts=True) if restartable[state] else None,
+            otherwise=offers.opening(state, goal, restarts=False) if restartable[state] < guests[state] else None,
+        )
+        for state, goal in blocked[:MOST_WAYS]
+    ]
     return found, max(0, len(blocked) - MOST_WAYS)
 
 

@@ -12,7 +12,7 @@ from fleetplan.migration.reasons import Verdict
 from fleetplan.output.class_names import ClassNames
 from fleetplan.output.graphs import Drawing, Edge, Node
 from fleetplan.output.sentences import clock, counted, listed
-from fleetplan.output.state_sentences import way_sentences
+from fleetplan.output.state_sentences import MOST_TOLD, first, way_sentences
 from fleetplan.rollout.plan import Plan, Step, StepKind
 from fleetplan.rollout.step_graph import generations, host_graph, step_graph
 
@@ -76,7 +76,7 @@ def state_drawing(fleet: Fleet, classes: ClassTable) -> Drawing:
         for one, other, data in graph.steps.edges(data=True)
     ]
     edges += [Edge(source=_state_id(state), target=f"h{host}", label=f"FAILS at {stage}", dashed=True) for state, host, stage in drawn]
-    key = (names.host_line(host) for host in graph.hosts)
+    key = first([names.host_line(host) for host in graph.hosts[:MOST_TOLD]], len(graph.hosts), "host classes")
     apart = [f"not drawn: {counted(len(refused) - len(drawn), 'move')} to another CPU, which fail"] if len(refused) > len(drawn) else []
     remarks = (*key, *way_sentences(found, names), *apart)
     return Drawing(title="State graph: guest class on host class", nodes=tuple(nodes), edges=tuple(edges), remarks=remarks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, assert_never
 
 from fleetplan.migration.classes import HostClassId
@@ -15,17 +15,29 @@ if TYPE_CHECKING:
     from fleetplan.migration.graph import Door, State
 
 
+MOST_TOLD = 60
+"""Remarks of one kind that are told; of the others only their number is."""
+
+
+def first(told: Sequence[str], number: int, nouns: str) -> Iterator[str]:
+    """What is told, and how many more there are."""
+    yield from told
+    if number > len(told):
+        yield f"more {nouns} than are told: {number - len(told):,}"
+
+
 def way_sentences(ways: Ways, names: ClassNames, shown: frozenset[State] | None = None) -> Iterator[str]:
     """All remarks on a fleet's ways. `shown`: one-way doors of other states than these are only counted (None: all are told)."""
     if ways.open_ended:
         yield f"cut off: {counted(ways.open_ended, 'state')} were not gone on from; doors and blocked ways may be open beyond them"
     doors = [door for door in ways.doors if shown is None or door.source in shown]
-    yield from (door_sentence(door, names) for door in doors)
+    yield from first([door_sentence(door, names) for door in doors[:MOST_TOLD]], len(doors), "one-way doors")
     if len(doors) < len(ways.doors):
         more = counted(len(ways.doors) - len(doors), "more one-way door")
         yield f"{more} for guests that have moved or restarted; `graph states` has all"
-    yield from (trap_sentence(states, names) for states in ways.traps)
-    yield from (stone_sentence(chain, names) for chain in ways.stones.values())
+    yield from first([trap_sentence(states, names) for states in ways.traps[:MOST_TOLD]], len(ways.traps), "traps")
+    chains = list(ways.stones.values())
+    yield from first([stone_sentence(chain, names) for chain in chains[:MOST_TOLD]], len(chains), "stepping stones")
     yield from (blocked_sentence(way, names) for way in ways.blocked)
     if ways.left_out:
         yield f"{counted(ways.left_out, 'more blocked way')}, not worked out"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fleetplan.fleet.model import Fleet, Guest, GuestName, Host, HostFacts, HostName, Release
 from fleetplan.migration import graph as graphs
+from fleetplan.migration import openings
 from fleetplan.migration.classes import ClassTable
 from fleetplan.migration.graph import (
     MIGRATE,
@@ -121,6 +122,17 @@ def test_a_graph_that_is_cut_off_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found.open_ended
     assert set(found.open_ended).isdisjoint(found.refused)
     assert not {state for members in traps(found) for state in members} & set(found.open_ended)
+
+
+def test_blocked_ways_that_are_not_worked_out_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    of = fleet("6.18.15", "6.12.117", "6.1.176", target="6.18.15", restartable=True)
+    table = ClassTable(of)
+    whole, none_left = blocked_ways(of, table, state_graph(table))
+    monkeypatch.setattr(openings, "MOST_WAYS", 1)
+    some, left = blocked_ways(of, table, state_graph(table))
+    assert (some, left, none_left) == (whole[:1], len(whole) - 1, 0)
+    monkeypatch.setattr(openings, "MOST_HOSTS", 2)
+    assert blocked_ways(of, table, state_graph(table)) == ([], len(whole))
 
 
 def test_kernels_and_vmms_on_offer_are_combined() -> None:

@@ -11,6 +11,7 @@ from fleetplan.cli import run
 from fleetplan.fleet.model import HostFacts
 from fleetplan.migration.reasons import Stage, Verdict
 from fleetplan.output.class_names import _letters, cpu_words
+from fleetplan.output.state_sentences import first
 from fleetplan.output.views import matrix as view
 from fleetplan.output.views.matrix import ruling_words
 
@@ -66,6 +67,11 @@ def test_a_matrix_that_is_too_large_is_summed_up(capfd: pytest.CaptureFixture[st
     rows = json.loads(out)["rows"]
     assert len(rows) > 3
     assert all(len(row["verdicts"]) == len(row["stages"]) == 2 for row in rows)
+
+
+def test_what_is_not_told_is_counted() -> None:
+    assert list(first(["a", "b"], 2, "traps")) == ["a", "b"]
+    assert list(first(["a", "b"], 1_002, "traps")) == ["a", "b", "more traps than are told: 1,000"]
 
 
 @pytest.mark.parametrize(
