@@ -6,7 +6,6 @@ A plan leaves `make_plan` only after the judge has passed it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,6 @@ from msgspec.structs import replace
 
 from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.fleet.model import Fleet, GuestName, HostName
-from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import load
 from fleetplan.migration.classes import ClassTable
 
@@ -54,8 +52,7 @@ class UnknownNameError(Exception):
         self.known = known
 
 
-@dataclass(frozen=True)
-class Study:
+class Study(msgspec.Struct, frozen=True, dict=True):
     """A sound inventory and what follows from it, computed when first asked for.
 
     `fleet` is without the waivers that have expired on `today`; `whole` is the fleet as written.
@@ -74,6 +71,8 @@ class Study:
     @cached_property
     def digest(self) -> str:
         """The digest of the canonical facts."""
+        from fleetplan.inventory.digest import inventory_digest  # noqa: PLC0415 - only who plans, or reads plans
+
         return inventory_digest(self.whole)
 
     def has_guest(self, name: str) -> bool:

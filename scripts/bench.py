@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures CPU seconds and peak memory, each measurement in a process of its own, and prints one table.
 
-usage: bench.py [--sizes 1000,10000] [--workloads FOLDER] [--objects 110000] [--json]
+usage: bench.py [--sizes 1000,10000] [--load-sizes 10000,100000] [--workloads FOLDER] [--objects 110000] [--json]
 
 `--workloads` names a folder with `ext1g-1000.hosts.csv` and `ext1g-1000.guests.csv`: 1,000 hosts and 10,000 guests, one pool and zone,
 memory and cores as capacity, guests of one `app` on different hosts, at most 100 hosts unavailable.
@@ -29,6 +29,7 @@ from pathlib import Path
 marks = [("import", time.process_time())]
 from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import load
+from fleetplan.inventory.planfile import plan_pieces, read_plan, write_atomically
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import plan
@@ -41,13 +42,21 @@ marks.append(("plan", time.process_time()))
 outcome = plan(fleet, classes, digest=digest)
 marks.append(("judge", time.process_time()))
 violations = verify(fleet, classes, outcome, digest=digest)
+peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+path = Path(sys.argv[2])
+marks.append(("write", time.process_time()))
+write_atomically(path, plan_pieces(outcome))
+marks.append(("read", time.process_time()))
+again = read_plan(path, fleet)
 marks.append(("end", time.process_time()))
+assert isinstance(again, type(outcome)), again
 cpu = {name: round(after - before, 3) for (name, before), (_, after) in zip(marks, marks[1:])}
 bounds = outcome.bounds
 print(json.dumps({
     "cpu_s": cpu,
-    "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    "peak_mib": peak_mib,
     "violations": len(violations),
+    "plan_mib": path.stat().st_size >> 20,
     "moves": [bounds.moves.plan, bounds.moves.bound],
     "waves": [bounds.waves.plan, bounds.waves.bound],
     "makespan_s": [bounds.makespan_s.plan, bounds.makespan_s.bound],
@@ -138,8 +147,9 @@ def least(times: int, *command: str) -> float:
 
 
 def start_up() -> dict[str, Any]:
-    """`fleetplan check` on the small fleet against the imports that it cannot do without."""
+    """`fleetplan check` on the small fleet against the imports that it cannot do without, all of them compiled."""
     imports = least(7, sys.executable, "-c", "import click, yaml, msgspec")
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "fleetplan")], check=True)
     check = least(7, str(Path(sys.executable).parent / "fleetplan"), "check", "inventories/small.yaml")
     return {"imports_s": round(imports, 3), "check_s": round(check, 3), "ratio": round(check / imports, 2)}
 
@@ -160,12 +170,24 @@ def yaml_load(objects: int, folder: Path) -> dict[str, Any]:
     return {"bytes": path.stat().st_size, **json.loads(output)}
 
 
-def generated(hosts: int, folder: Path) -> dict[str, Any]:
-    """A generated fleet of this size."""
+def generated(hosts: int, folder: Path) -> Path:
+    """A generated fleet of this size, as JSON lines."""
     target = folder / f"generated-{hosts}"
+    if target.exists():
+        return target
     script = str(ROOT / "scripts" / "generate_fleet.py")
     subprocess.run([sys.executable, script, "--hosts", str(hosts), "--seed", "1", "-o", str(target)], check=True, stderr=subprocess.DEVNULL)
-    return json.loads(run(sys.executable, "-c", STAGES, str(target))[2])  # type: ignore[no-any-return] # it prints an object
+    return target
+
+
+def stages(target: Path) -> dict[str, Any]:
+    """A fleet from its files to a judged plan, and to a plan file and back."""
+    return json.loads(run(sys.executable, "-c", STAGES, str(target), f"{target}.plan.json")[2])  # type: ignore[no-any-return] # an object
+
+
+def facts_load(target: Path) -> dict[str, Any]:
+    """The files of a fleet read, and nothing more."""
+    return json.loads(run(sys.executable, "-c", LOAD, str(target))[2])  # type: ignore[no-any-return] # as above
 
 
 def ext1g(workloads: Path, folder: Path) -> dict[str, Any]:
@@ -191,7 +213,7 @@ def ext1g(workloads: Path, folder: Path) -> dict[str, Any]:
     with (target / "policy.yaml").open("w") as policy:
         policy.write("fleetplan: 1\ntarget: {kernel: 6.18.15, vmm: qemu-11.1.3}\npolicy: {max_unavailable: {fleet: 100}}\ngroups:\n")
         policy.writelines(f"  {app}: {{apart: host}}\n" for app in sorted(apps))
-    return json.loads(run(sys.executable, "-c", STAGES, str(target))[2])  # type: ignore[no-any-return] # it prints an object
+    return stages(target)
 
 
 def matrix(folder: Path) -> dict[str, Any]:
@@ -218,7 +240,7 @@ def matrix(folder: Path) -> dict[str, Any]:
 def row_of(name: str, seen: dict[str, Any]) -> str:
     """A planned fleet as a line of the table."""
     cpu = seen["cpu_s"]
-    cells = [f"{cpu[stage]:8.2f}" for stage in ("load", "classes", "plan", "judge")]
+    cells = [f"{cpu[stage]:8.2f}" for stage in ("load", "classes", "plan", "judge", "write", "read")]
     pairs = [f"{plan:,}/{bound:,}" for plan, bound in (seen["moves"], seen["waves"], seen["makespan_s"])]
     return f"{name:16}{''.join(cells)}{seen['peak_mib']:10}  {pairs[0]:>20}{pairs[1]:>10}{pairs[2]:>16}{seen['violations']:>12}"
 
@@ -227,6 +249,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default="1000", help="hosts of generated fleets (default 1000)")
+    parser.add_argument("--load-sizes", default="10000", help="hosts of generated fleets that are only loaded (default 10000)")
     parser.add_argument("--workloads", type=Path, help="folder with the ext1g-1000 fleet")
     parser.add_argument("--objects", type=int, default=110_000, help="YAML objects to load (default 110000)")
     parser.add_argument("--json", action="store_true")
@@ -234,9 +257,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="fleetplan-bench-") as name:
         folder = Path(name)
         seen: dict[str, Any] = {"start_up": start_up(), "yaml_load": yaml_load(options.objects, folder), "fleets": {}}
+        sizes = filter(None, options.load_sizes.split(","))
+        seen["facts_load"] = {size: facts_load(generated(int(size), folder)) for size in sizes}
         seen["matrix"] = matrix(folder)
         for size in options.sizes.split(","):
-            seen["fleets"][f"generated {size}"] = generated(int(size), folder)
+            seen["fleets"][f"generated {size}"] = stages(generated(int(size), folder))
         if options.workloads is not None:
             seen["fleets"]["ext1g-1000"] = ext1g(options.workloads, folder)
     seen["own_peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MIB
@@ -250,7 +275,9 @@ def main() -> None:
     print(f"matrix of 100 releases x 10 CPUs: {judged['pairs']:,} pairs ruled in {judged['rulings_s']} s CPU, ", end="")
     print(f"classes in {judged['classes_s']} s, peak {judged['peak_mib']} MiB; ", end="")
     print(f"`verdict --matrix` as a whole {judged['verb_s']} s, peak {judged['verb_peak_mib']} MiB")
-    print(f"\n{'fleet':16}{'load s':>8}{'class s':>8}{'plan s':>8}{'judge s':>8}{'peak MiB':>10}", end="")
+    for size, facts in seen["facts_load"].items():
+        print(f"load JSON lines: {size} hosts, {facts['objects']:,} objects, {facts['cpu_s']} s CPU, peak {facts['peak_mib']} MiB")
+    print(f"\n{'fleet':16}{'load s':>8}{'class s':>8}{'plan s':>8}{'judge s':>8}{'write s':>8}{'read s':>8}{'peak MiB':>10}", end="")
     print(f"  {'moves/bound':>20}{'waves':>10}{'makespan s':>16}{'violations':>12}")
     for name, fleet in seen["fleets"].items():
         print(row_of(name, fleet))

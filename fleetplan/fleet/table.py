@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, chain, compress, pairwise, starmap
 from operator import attrgetter, lt
 from typing import Any, Generic, TypeVar, overload
 
+import msgspec
 from msgspec.structs import replace
 
 from fleetplan.fleet.guest import GroupName, Guest, GuestName, HostName
@@ -86,8 +86,7 @@ class Names(Sequence[N], Generic[N]):
         return all(starmap(lt, pairwise(self)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """Where each guest stands: a number of `files`, line and column."""
 
     files: tuple[str, ...]
@@ -100,25 +99,40 @@ class Places:
         return Location(self.files[self.file[index]], self.line[index], self.column[index])
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class GuestTable(Sequence[Guest]):
     """Guests by columns, one entry per guest each.
 
     `on` numbers `host_names`; `sizes` has two entries per guest, vCPUs and MiB; `group` numbers `group_names` (NO_GROUP: none);
     `template` numbers `templates`, records of which all but the fields of `OWN` hold for the guest. A name or a template may have a number
-    though no guest has it.
+    though no guest has it. Nothing is changed once a table is made.
     """
 
-    names: Names[GuestName]
-    on: array[int]
-    host_names: tuple[HostName, ...]
-    sizes: array[int]
-    group: array[int]
-    group_names: tuple[GroupName, ...]
-    dirty_rate_mib_s: array[int]
-    template: array[int]
-    templates: tuple[Guest, ...]
-    places: Places
+    __slots__ = ("dirty_rate_mib_s", "group", "group_names", "host_names", "names", "on", "places", "sizes", "template", "templates")
+
+    def __init__(
+        self,
+        *,
+        names: Names[GuestName],
+        on: array[int],
+        host_names: tuple[HostName, ...],
+        sizes: array[int],
+        group: array[int],
+        group_names: tuple[GroupName, ...],
+        dirty_rate_mib_s: array[int],
+        template: array[int],
+        templates: tuple[Guest, ...],
+        places: Places,
+    ) -> None:
+        self.names = names
+        self.on = on
+        self.host_names = host_names
+        self.sizes = sizes
+        self.group = group
+        self.group_names = group_names
+        self.dirty_rate_mib_s = dirty_rate_mib_s
+        self.template = template
+        self.templates = templates
+        self.places = places
 
     @classmethod
     def of(cls, guests: Iterable[Guest]) -> GuestTable:

@@ -157,6 +157,6 @@ def _parts(lines: Sequence[bytes]) -> Iterator[Sequence[int]]:
 
 def _touched(noun: str, facts: Iterable[Fact], written: Mapping[str, Raw]) -> set[str]:
     """Names whose plain lines must be read exactly: of what was set aside or written by people, and what that is like."""
-    own = {fact.name: fact.raw for fact in facts if fact.noun == noun}
-    likes = (raw.values.get("like") for raw in (*own.values(), *written.values()))
-    return {*own, *written, *(like for like in likes if like is not None)}
+    own = [fact for fact in facts if fact.noun == noun]
+    likes = (raw.values.get("like") for raw in (*(fact.raw for fact in own), *written.values()))
+    return {*(fact.name for fact in own), *written, *(like for like in likes if like is not None)}

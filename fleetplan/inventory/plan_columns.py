@@ -82,7 +82,7 @@ def _placement(text: Raw, fleet: Fleet) -> Placement | None:
         if written[at : at + len(piece)] != piece:
             return None
         at += len(piece)
-    return own if at == len(written) else None
+    return own
 
 
 def _steps(text: Raw, place: str) -> Iterator[list[Step]]:

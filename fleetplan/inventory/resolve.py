@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from fleetplan.findings import inventory_rules as rules
@@ -15,6 +14,7 @@ from fleetplan.fleet.table import GuestRows, GuestTable
 from fleetplan.inventory import schema
 from fleetplan.inventory.draft import Draft, Raw, place_of
 from fleetplan.inventory.records import facts_of, guest_of, host_of, is_pattern
+from fleetplan.inventory.values import suggestion
 
 ERRORS = frozenset(row.id for row in rules.INVENTORY_RULES if row.severity is Severity.ERROR)
 
@@ -117,8 +117,7 @@ MOST_COMPARED = 200_000
 
 def _dangling(draft: Draft, at: Location, what: str, kind: str, name: str, known: Collection[str]) -> None:
     draft.compared += len(known)
-    close = get_close_matches(name, known, n=1) if draft.compared <= MOST_COMPARED else []
-    facts = {"suggestion": close[0]} if close else {}
+    facts = suggestion(name, known) if draft.compared <= MOST_COMPARED else {}
     draft.report(rules.DANGLING, name, at, what=what, kind=kind, name=name[:80], **facts)
 
 

@@ -6,7 +6,7 @@ A reader takes a node and what it belongs to; it returns the value, or reports w
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -240,10 +240,7 @@ def word(kind: type[StrEnum] | Mapping[str, Any]) -> Reader:
         if not isinstance(node, ScalarEvent) or (node.value == "" and is_plain(node)):
             return place.wrong(node, " or ".join(meanings))
         if node.value not in meanings:
-            from difflib import get_close_matches  # noqa: PLC0415 - only for errors
-
-            close = get_close_matches(node.value, meanings, n=1)
-            facts = {"suggestion": close[0]} if close else {}
+            facts = suggestion(node.value, meanings)
             return place.refuse(rules.UNKNOWN_WORD, node, found=node.value[:60], expected=", ".join(meanings), **facts)
         return meanings[node.value]
 
@@ -413,7 +410,7 @@ def not_known(node: Node) -> bool:
 Table = Mapping[str, Reader]
 
 
-def suggestion(word_: str, known: Sequence[str]) -> dict[str, str]:
+def suggestion(word_: str, known: Collection[str]) -> dict[str, str]:
     """The known word that is nearest, as a fact, or no fact."""
     from difflib import get_close_matches  # noqa: PLC0415 - only for errors
 

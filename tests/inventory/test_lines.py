@@ -87,6 +87,22 @@ def test_one_bad_line_leaves_the_others_fast(reader: Reader) -> None:
     reader.same()
 
 
+def test_of_two_plain_lines_with_one_name_the_second_is_told(reader: Reader) -> None:
+    guests = [{"guest": name, **GUEST} for name in ("b", "a", "c", "a", "a")]
+    reader.write(HEAD, lines_of({"host": "a", **HOST}, {"host": "b", **HOST}, *guests), lines_of({"host": "b", **HOST}))
+    loaded = reader.same()
+    assert [(finding.rule, Path(finding.at.file).name, finding.at.line) for finding in loaded.findings] == [
+        ("FP107", "0.jsonl", 6),
+        ("FP107", "0.jsonl", 7),
+        ("FP107", "1.jsonl", 1),
+    ]
+
+
+def test_what_a_line_is_like_is_found_though_its_name_is_given_twice(reader: Reader) -> None:
+    reader.write(HEAD, lines_of({"host": "a", **HOST}, {"host": "b", "like": "a"}, {"host": "b", "zne": 1}))
+    assert [finding.rule for finding in reader.same().findings] == ["FP107"]
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -98,6 +114,9 @@ def test_one_bad_line_leaves_the_others_fast(reader: Reader) -> None:
         b'{"guest": "g", "on": "a", "vcpus": 1, "memory": "1GiB"} {"guest": "h"}',
         b'{"guest": "g", "on": "a", "vcpus": 1, "memory":\n"1GiB"}',
         b'{"guest": "g", "on": "a", "vcpus": 1, "memory": "1GiB", "machine": "\\ud83d\\ude00"}',
+        b'{"guest": "\\ud83d\\ude00", "on": "a", "vcpus": 1, "memory": "1GiB"}',
+        b'\t{"guest": "g", "on": "a", "vcpus": 1, "memory": "1GiB"}',
+        b'{"guest": "g", "on": "a", "vcpus": 1, "memory":\n"1GiB"}\n' + 2 * b'{"guest": "j", "on": "a", "vcpus": 1, "memory": "1GiB"}',
         b'{"guest": "g\xc2\xad", "on": "a", "vcpus": 1, "memory": "1GiB"}',
         b'{"guest": "g ", "on": "a", "vcpus": 1, "memory": "1GiB"}',
         b'{"guest": "", "on": "a", "vcpus": 1, "memory": "1GiB"}',

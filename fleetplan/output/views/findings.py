@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator
 
@@ -13,6 +12,9 @@ from fleetplan.output.sentences import counted
 
 MOST_SHOWN = 50
 """Findings shown; the total is always stated."""
+
+MOST_COMPARED = 200_000
+"""Names that are compared to find what was meant: some seconds' worth."""
 
 TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.CAUTION, Severity.NOTE: Tone.PLAIN}
 
@@ -53,7 +55,9 @@ def _total(findings: tuple[Finding, ...]) -> Paragraph:
 
 def unknown_name_document(kind: str, name: str, known: tuple[str, ...]) -> Document:
     """A host or guest that the inventory does not have, or a rule that fleetplan has not."""
-    close = difflib.get_close_matches(name, known, n=1)
+    from difflib import get_close_matches  # noqa: PLC0415 - seldom needed
+
+    close = get_close_matches(name, known, n=1) if len(known) <= MOST_COMPARED else []
     hint = f"; did you mean `{close[0]}`?" if close else ""
     who = "fleetplan has" if kind == "rule" else "The inventory has"
     return Document((Section("", (Paragraph(f"{who} no {kind} `{name}`{hint}", Tone.BAD),)),))
