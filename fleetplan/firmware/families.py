@@ -16,9 +16,10 @@ import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import encodings
+from fleetplan.firmware import registers as fw
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, DEBUG_IDS, EVENT_IDS, by_name
-from fleetplan.firmware.id_fields import WHOLE, accepts, fields
-from fleetplan.firmware.id_rules import IMPLEMENTATION, Silicon, era, partial_value, rule_on
+from fleetplan.firmware.id_fields import FIXED, WHOLE, accepts, fields
+from fleetplan.firmware.id_rules import CSV2, IMPLEMENTATION, PFR0, SHOW_FIRMWARE, SILENT, Silicon, era, partial_value, rule_on
 from fleetplan.firmware.kernels import KernelProfile, Listed, Workaround2Era
 from fleetplan.firmware.vcpu import Feature, OtherRegister
 
@@ -220,17 +221,41 @@ def others(
     probe: tuple[tuple[int, int], ...] | None = None,
     masks: Mapping[int, int] | None = None,
     seen: Seen | None = None,
+    firmware: int = 0,
+    unaffected: bool | None = None,
 ) -> tuple[OtherRegister, ...]:
     """The registers, beside firmware, core and SVE registers, that a fresh vCPU has on a host, in list order.
 
     `probe` is the host's own list on this kernel and decides ids and values; `masks` are its writable masks and decide what a restore
     may change. `seen` is a probe from before a kernel upgrade: values that no kernel change touches are taken over, and registers that
-    the CPU has beyond this model stay. Where a value is not known, `era` and `partial` say what it has in common with others.
+    the CPU has beyond this model stay. `firmware` is what the host's firmware may answer, `unaffected` whether
+    the kernel holds the host for unaffected by Spectre v2. Where a value is not known,
+    `era` and `partial` say what it has in common with others.
     """
     wanted = frozenset(features)
-    cpu = Silicon(midr=midr, revidr=revidr)
+    cpu = Silicon(midr, revidr)
     found = _probed(profile, cpu, wanted, probe) if probe is not None else _predicted(profile, cpu, wanted, seen)
+    found = _of_firmware(found, firmware) if firmware else found
+    found = _of_level(found, unaffected=unaffected) if unaffected is not None else found
     return tuple(_masked(register, masks) for register in found) if masks else found
+
+
+@lru_cache(maxsize=256)
+def _of_firmware(found: tuple[OtherRegister, ...], firmware: int) -> tuple[OtherRegister, ...]:
+    return tuple(replace(register, firmware=firmware) if register.id in SHOW_FIRMWARE else register for register in found)
+
+
+@lru_cache(maxsize=256)
+def _of_level(found: tuple[OtherRegister, ...], *, unaffected: bool) -> tuple[OtherRegister, ...]:
+    """KVM shows a guest CSV2 = 1 where the host is unaffected by Spectre v2, and else 0 (sys_regs.c, ID_AA64PFR0_EL1)."""
+    return tuple(_with_bits(register, CSV2, (CSV2 & -CSV2) * unaffected) if register.id == PFR0 else register for register in found)
+
+
+def _with_bits(register: OtherRegister, mask: int, bits: int) -> OtherRegister:
+    if register.value is not None:
+        return register
+    known, values = register.partial
+    return replace(register, partial=(known | mask, values & ~mask | bits))
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -277,14 +302,23 @@ def is_other(register: int) -> bool:
     return register >> 16 & 0xFFF in {encodings.DEMUX, encodings.SYSREG}
 
 
+def is_new(register: int) -> bool:
+    """Whether an id is that of a firmware register which the table has not got: one that a kernel to come has added."""
+    return fw.is_firmware(register) and register not in fw.BY_ID
+
+
 @lru_cache(maxsize=256)
 def _probed(profile: KernelProfile, cpu: Silicon, features: Features, probe: tuple[tuple[int, int], ...]) -> tuple[OtherRegister, ...]:
     host = dict(probe)
-    return tuple(
-        OtherRegister(id=register, value=value, rule=rule_on(register, profile, host), era=era(register, profile, cpu, features))
-        for register, value in probe
-        if is_other(register)
-    )
+    found = []
+    for register, value in probe:
+        if is_other(register):
+            token = era(register, profile, cpu, features)
+            found.append(OtherRegister(id=register, value=value, rule=rule_on(register, profile, host), era=token))
+        elif is_new(register):
+            # A host takes its own value. What it makes of another one is not known.
+            found.append(OtherRegister(id=register, value=None, rule=FIXED, era=f"reads {value:#x}"))
+    return tuple(found)
 
 
 def _masked(register: OtherRegister, masks: Mapping[int, int]) -> OtherRegister:
@@ -339,7 +373,17 @@ def moves(source: OtherRegister, destination: OtherRegister) -> bool | None:
     if not accepts(destination.rule, host & both, written & both):
         return False
     rest_is_equal = bool(source.era) and source.era == destination.era and source_mask | both == mask | both
-    return True if both == WHOLE or rest_is_equal else None
+    return True if both == WHOLE or (rest_is_equal and _same_firmware(source, destination)) else None
+
+
+def _same_firmware(source: OtherRegister, destination: OtherRegister) -> bool:
+    """Whether what registers say of EL3 is equal, or at most less than on a machine that is known to have it, and so may be written."""
+    if not source.firmware or not destination.firmware or source.firmware & destination.firmware:
+        return True
+    has_el3 = not destination.firmware & SILENT
+    rule = destination.rule
+    lowerable = rule.lowerable and rule.writable is not None and SHOW_FIRMWARE[destination.id] & ~rule.writable == 0
+    return has_el3 and (lowerable or not source.firmware & SILENT)
 
 
 def _known_bits(register: OtherRegister) -> tuple[int, int]:

@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from fleetplan.firmware.cpus import by_midr
 from fleetplan.firmware.encodings import AARCH32_IDS, AARCH64_IDS, CCSIDR_IDS, by_name
 from fleetplan.firmware.id_fields import FIXED, FREE, WHOLE, Rule, fields
 from fleetplan.firmware.kernels import IdRule, KernelProfile, Listed
+from fleetplan.firmware.sightings import without_levels
 from fleetplan.firmware.vcpu import Feature
 
 SYS_REGS = "linux arch/arm64/kvm/sys_regs.c, sys_reg_descs, 6.7 to 6.18"
@@ -226,6 +226,12 @@ class Silicon(NamedTuple):
     revidr: int | None
 
 
+SILENT = 1
+"""Of `OtherRegister.firmware`: a firmware that answers for nothing, and may not be there at all."""
+SHOW_FIRMWARE = {PFR0: fields(12), by_name("ID_PFR1_EL1"): fields(4), DFR0_32: fields(4)}
+"""Fields about EL3 (EL3, Security, CopSDbg), which read 0 on machines that have no firmware above the hypervisor (observed)."""
+
+
 class Hidden(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of a register that the hardware has and that some kernels make 0."""
 
@@ -372,8 +378,8 @@ def _step(register: int, kernel: KernelProfile, cpu: Silicon) -> str:
 
 @lru_cache(maxsize=256)
 def _fingerprint(kernel: KernelProfile) -> str:
-    """Everything about a kernel: of a CPU that is in no table, not even features are known."""
-    return repr(replace(kernel, loop_cpus=frozenset()))
+    """Everything about a kernel's registers: of a CPU that is in no table, not even features are known."""
+    return repr(without_levels(kernel))
 
 
 def _every_step(kernel: KernelProfile) -> str:

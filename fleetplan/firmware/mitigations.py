@@ -225,6 +225,46 @@ def _agrees_on_store(facts: LevelFacts, half: _Half, read_on: KernelProfile) -> 
     return _says(facts.spec_store_bypass, text) and _says(facts.workarounds[1], read_second(ssb, bool(ssbs), read_on))
 
 
+@lru_cache(maxsize=4096)
+def firmware_answers(facts: LevelFacts, read_on: KernelProfile) -> int:
+    """All that a host's firmware may answer for its workarounds, as far as the evidence tells: a bit for each set of three answers.
+
+    Hosts whose answers have no bit in common have different firmware. Complexity: as `host_levels`.
+    """
+    for given, cpus, switches in _readings(facts, read_on, read_on):
+        branch = {
+            (half.workaround_1, half.workaround_3)
+            for cpu, words in product(cpus, switches)
+            for half in _branches(cpu)
+            if _would_show(given, cpu, half, words, read_on)
+        }
+        store = {
+            half.workaround_2
+            for cpu, words in product(cpus, switches)
+            for half in _stores(cpu)
+            if _agrees_on_store(given, _store_half(cpu, half, words, read_on), read_on)
+        }
+        if branch and store:
+            return sum(1 << _place(*answers, second) for answers in branch for second in store)
+    msg = "a platform without evidence always answers something"
+    raise AssertionError(msg)
+
+
+def _would_show(facts: LevelFacts, cpu: Cpu, half: Branch, words: Switches, kernel: KernelProfile) -> bool:
+    v2, bhb = spectre_v2_state(cpu, half, kernel, words), bhb_state(cpu, half, kernel, words)
+    return any(_agrees_on_branch(facts, text, v2, bhb) for text in spectre_v2_texts(v2, bhb, kernel))
+
+
+def _store_half(cpu: Cpu, half: Store, words: Switches, kernel: KernelProfile) -> _Half:
+    return store_bypass_text(cpu, half, kernel, words), (ssb_state(cpu, half, kernel, words), int(half.ssbs)), ()
+
+
+def _place(first: Answer, third: Answer, second: Answer) -> int:
+    """The number of a set of answers; that of no answer at all is 0."""
+    order = list(Answer)
+    return order.index(first) + len(order) * (order.index(third) + len(order) * order.index(second))
+
+
 # --- hosts with several CPU designs -------------------------------------------------------------------------------------------------
 
 LAST_CPU = "which CPU of the host came up last"

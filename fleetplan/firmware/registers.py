@@ -292,6 +292,11 @@ def psci_value(text: str) -> int:
     return int(major) << 16 | int(minor)
 
 
+def versions_up_to(newest: int) -> tuple[int, ...]:
+    """The PSCI versions that a kernel takes whose newest this is, ascending: all from 0.2 on."""
+    return tuple(sorted({value for value in PSCI_VERSION.words if 0x1 < value < newest} | {newest}))
+
+
 def psci_text(value: int) -> str:
     """0x10001 as `1.1`."""
     return f"{value >> 16}.{value & 0xFFFF}"

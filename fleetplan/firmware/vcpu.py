@@ -37,7 +37,8 @@ class OtherRegister(msgspec.Struct, frozen=True, kw_only=True):
     """A register that is no firmware register: what a fresh vCPU reads (None: not known) and what a restore may write.
 
     Where `value` is not known, `partial` may say some of it (a mask, and the bits under it), and registers of equal ids with equal,
-    non-empty eras are equal in all other bits.
+    non-empty eras are equal in all other bits. `firmware` is what the machine's firmware may answer (`mitigations.firmware_answers`; 0: not
+    known, or not shown in this register): of machines with different firmware, what they say of EL3 may differ.
     """
 
     id: int
@@ -45,6 +46,7 @@ class OtherRegister(msgspec.Struct, frozen=True, kw_only=True):
     rule: Rule = FREE
     era: str = ""
     partial: tuple[int, int] = (0, 0)
+    firmware: int = 0
 
 
 class Kvm(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +161,7 @@ class VirtualMachine:
         refusal = self._gate(own, register)
         if refusal is not None:
             return Answer(errno=refusal)
-        if fw.is_firmware(register):
+        if fw.is_firmware(register) and register not in self._others:
             row = self._row(register)
             return Answer(errno=self._unknown(register)) if row is None else Answer(value=self._read(own, row))
         if register not in self._others:
@@ -172,7 +174,7 @@ class VirtualMachine:
         refusal = self._gate(own, register)
         if refusal is not None:
             return Answer(errno=refusal)
-        if fw.is_firmware(register):
+        if fw.is_firmware(register) and register not in self._others:
             return Answer(errno=self._set_firmware(own, register, value))
         if register not in self._others:
             return Answer(errno=Errno.ENOENT)

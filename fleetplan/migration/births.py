@@ -98,7 +98,8 @@ class Births:
             return here
         key = (id(here), release, levels, bound_to)
         if key not in self._places:
-            self._places[key] = suited(self._offer(release, levels, here), here.features, bound_to)
+            place = suited(self._offer(release, levels, here), here.features, bound_to)
+            self._places[key] = here if release == here.release and place.kvms == here.kvms else place
             self._places[id(here)] = here
         return self._places[key]
 

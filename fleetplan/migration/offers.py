@@ -16,7 +16,9 @@ from fleetplan.firmware.cpus import by_name
 from fleetplan.firmware.families import Seen, listed, others, shows_features, without
 from fleetplan.firmware.kernels import KernelProfile, KernelRelease, profiles
 from fleetplan.firmware.kernels import parse as parse_kernel
-from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, decided_by, host_levels, mixed
+from fleetplan.firmware.mitigations import Assumption, LevelFacts, assumptions, decided_by, firmware_answers, host_levels, mixed
+from fleetplan.firmware.platforms import UNAFFECTED
+from fleetplan.firmware.sightings import Probe, agreeing
 from fleetplan.firmware.vcpu import PFR1, SSBS, Feature, Kvm, Levels, OtherRegister
 from fleetplan.fleet.model import Equipment, HostFacts, Release, ReleaseFacts
 from fleetplan.migration.carry import Guests, GuestState
@@ -74,37 +76,22 @@ def offer(release: Release, facts: HostFacts) -> HostOffer:
     found: list[tuple[Kvm, Choices, Read]] = []
     kernels = _kernels(release, known, facts.registers)
     undecided = [known.decided_by] if len(kernels) > 1 else []
-    for profile, build in kernels:
-        levels = _levels(facts, given, profile, profile)
+    for named, profile, build in kernels:
+        levels = _levels(facts, given, named, named)
         undecided.append(levels.decided_by)
-        registers = _others(profile, facts, features, facts.registers, None)
-        found += [
-            (
-                Kvm(profile=profile, levels=level, others=registers, probed=facts.registers is not None),
-                (*build, *rests_on),
-                (given, profile),
-            )
-            for level, rests_on in _chosen_levels(levels, release, facts)
-        ]
+        for level, rests_on in _chosen_levels(levels, release, facts):
+            registers = _others(profile, facts, features, facts.registers, None, level, firmware=_firmware(given, named, level, named))
+            kvm = Kvm(profile=profile, levels=level, others=registers, probed=facts.registers is not None)
+            found.append((kvm, (*build, *rests_on), (given, named)))
     return _offer(release, facts, found, vmms, [*undecided, vmms.decided_by], features)
 
 
-def _kernels(
-    release: Release, known: Candidates[KernelProfile], probe: tuple[tuple[int, int], ...] | None
-) -> list[tuple[KernelProfile, Choices]]:
-    """All that a kernel may be, as far as a probe on it agrees; equal names are the same build, wherever they run."""
-    options = [(profile, number) for number, profile in enumerate(known) if probe is None or _agrees(profile, probe)]
-    options = options or [(profile, number) for number, profile in enumerate(known)]
+def _kernels(release: Release, known: Candidates[KernelProfile], probe: Probe | None) -> list[tuple[KernelProfile, KernelProfile, Choices]]:
+    """All that a kernel may be by its name, and as a probe on it shows it; equal names are the same build, wherever they run."""
+    named = list(known)
+    options = list(enumerate(named)) if probe is None else agreeing(named, probe)
     fact = Fact(kind=FactKind.KERNEL, of=release.kernel, words=f"{known.decided_by} ({release.kernel})")
-    several = len(list(known)) > 1
-    return [(profile, chosen(fact, number) if several else ()) for profile, number in options]
-
-
-def _agrees(profile: KernelProfile, probe: tuple[tuple[int, int], ...]) -> bool:
-    """Whether a fresh vCPU of a kernel lists these firmware registers, and has this PSCI version."""
-    seen = {register: value for register, value in probe if fw.is_firmware(register)}
-    names = tuple(fw.BY_ID[register].name for register in seen if register in fw.BY_ID)
-    return set(names) == set(profile.registers) and seen.get(fw.PSCI_VERSION.id, profile.psci_default) == profile.psci_default
+    return [(named[number], profile, chosen(fact, number) if len(named) > 1 else ()) for number, profile in options]
 
 
 def _chosen_levels(levels: Candidates[Levels], release: Release, facts: HostFacts) -> Iterator[tuple[Levels, Choices]]:
@@ -143,17 +130,25 @@ def offer_after(release: Release, facts: HostFacts, read_on: Release, stated: Se
     given = _level_facts(facts)
     found: list[tuple[Kvm, Choices, Read]] = []
     undecided = [new.decided_by]
-    for before, ran in _kernels(read_on, old, facts.registers):
-        seen = Seen(kernel=before, registers=facts.registers) if facts.registers is not None else None
-        for profile, build in _kernels(release, new, None):
+    for before, asked, ran in _kernels(read_on, old, facts.registers):
+        seen = Seen(kernel=asked, registers=facts.registers) if facts.registers is not None else None
+        for profile, _, build in _kernels(release, new, None):
             levels = _levels(facts, given, before, profile)
             undecided.append(levels.decided_by)
-            registers = _others(profile, facts, features, None, seen)
-            found += [
-                (Kvm(profile=profile, levels=level, others=registers), (*ran, *build, *rests_on), (given, before))
-                for level, rests_on in _chosen_levels(levels, release, facts)
-            ]
+            for level, rests_on in _chosen_levels(levels, release, facts):
+                registers = _others(profile, facts, features, None, seen, level, firmware=_firmware(given, before, level, profile))
+                found.append((Kvm(profile=profile, levels=level, others=registers), (*ran, *build, *rests_on), (given, before)))
     return _offer(release, kept, found, vmms, [*undecided, vmms.decided_by], features)
+
+
+def _firmware(given: LevelFacts, read_on: KernelProfile, level: Levels, profile: KernelProfile) -> int:
+    """What the firmware of a machine may answer that has these levels on a kernel.
+
+    Of v4, what was read counts alone: before 5.10 it may be anything on a CPU that needs no help.
+    """
+    levels = LevelFacts(midr=given.midr, cpu=given.cpu, cmdline=given.cmdline, workarounds=(level.spectre_v2, None, level.bhb))
+    seen, told = firmware_answers(given, read_on), firmware_answers(levels, profile)
+    return seen & told or seen
 
 
 def replaced_by_upgrade(facts: HostFacts, read_on: Release, release: Release) -> HostFacts:
@@ -233,7 +228,8 @@ def suited(offered: HostOffer, features: frozenset[Feature], bound_to: int | Non
 def _suited(
     kvm: Kvm, facts: HostFacts, before: frozenset[Feature], features: frozenset[Feature], *, whole: bool
 ) -> tuple[OtherRegister, ...]:
-    predicted = {register.id: register for register in _others(kvm.profile, facts, features, None, None)}
+    firmware = max((register.firmware for register in kvm.others), default=0)
+    predicted = {register.id: register for register in _others(kvm.profile, facts, features, None, None, kvm.levels, firmware=firmware)}
     if whole:
         return tuple(predicted.values())
     gone = set(listed(kvm.profile, before)) - predicted.keys()
@@ -312,10 +308,23 @@ def _others(
     features: frozenset[Feature],
     probe: tuple[tuple[int, int], ...] | None,
     seen: Seen | None,
+    level: Levels,
+    *,
+    firmware: int,
 ) -> tuple[OtherRegister, ...]:
     midr = _nominal_midr(facts)
     masks = dict(facts.masks) if facts.masks is not None and seen is None else None
-    found = others(profile, midr=midr, revidr=facts.revidr, features=features, probe=probe, masks=masks, seen=seen)
+    found = others(
+        profile,
+        midr=midr,
+        revidr=facts.revidr,
+        features=features,
+        probe=probe,
+        masks=masks,
+        seen=seen,
+        firmware=firmware,
+        unaffected=level.spectre_v2 == UNAFFECTED,
+    )
     if facts.midr is not None or probe is not None:
         return found
     return _by_name_only(found, identity(facts), profile)

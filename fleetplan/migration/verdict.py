@@ -121,7 +121,7 @@ class _Way:
         copied = frozenset(self.merged.copied)
         if self.loader.load is not Load.STRICT:
             return (*(refusal for refusal in self.others.refused if refusal[0] in copied), *firmware)
-        unknown = [(place, self.value(place), None, Errno.ENOENT) for place in self.merged.lacking if not fw.is_firmware(place)]
+        unknown = [(place, self.value(place), None, Errno.ENOENT) for place in self.merged.lacking if place not in fw.BY_ID]
         found = {refusal[0]: refusal for refusal in (*unknown, *self.others.refused, *firmware)}
         return tuple(found[place] for place in self.merged.copied if place in found)[:1]
 
@@ -315,7 +315,7 @@ class Judge:
         key = (self._lists(leaving.brought), self._lists(ids), load, leaving.tolerated)
         if key not in self._merged:
             merged = merge(leaving.brought, ids, load, leaving.tolerated)
-            self._merged[key] = merged, tuple(filter(fw.is_firmware, merged.copied))
+            self._merged[key] = merged, tuple(place for place in merged.copied if place in fw.BY_ID)
         return self._merged[key]
 
     def _start(
@@ -476,7 +476,7 @@ def _named(way: _Way) -> tuple[list[int], list[int]]:
 
 def _lacking(way: _Way, stage: Stage) -> Iterator[Reason]:
     """Registers that the destination's kernel does not have: firmware registers first."""
-    for register in sorted(way.merged.lacking, key=lambda register: (not fw.is_firmware(register), register)):
+    for register in sorted(way.merged.lacking, key=lambda register: (register not in fw.BY_ID, register)):
         yield Reason(
             kind=ReasonKind.UNKNOWN_REGISTER,
             stage=stage,

@@ -16,7 +16,7 @@ import msgspec
 
 from fleetplan.firmware.encodings import parts, sysreg
 from fleetplan.firmware.errno import Errno
-from fleetplan.firmware.registers import BY_ID, Block, register_id
+from fleetplan.firmware.registers import Block, register_id
 from fleetplan.migration.reasons import Stage
 from fleetplan.migration.vmm import TOLERANT, Family, Load, Text, VmmProfile
 
@@ -43,9 +43,9 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 def display(text: Text, register: int) -> str:
     """A register as QEMU names it."""
-    row = BY_ID.get(register)
-    if row is not None:
-        return f"{BLOCKS[row.block]} {row.index}"
+    block = next((words for block, words in BLOCKS.items() if block.value == register >> 16 & 0xFFF), None)
+    if block is not None:
+        return f"{block} {register & 0xFFFF}"
     encoding = parts(register)
     if encoding is None:
         return f"demuxed reg {register:x}"

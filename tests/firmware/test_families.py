@@ -14,6 +14,7 @@ from fleetplan.firmware.families import FAMILIES, Difference, Seen, changes, lis
 from fleetplan.firmware.id_fields import FIXED, FREE, WHOLE, Rule, accepts, fields
 from fleetplan.firmware.id_rules import DESIGNS, ROWS
 from fleetplan.firmware.kernels import KernelProfile, parse, profiles
+from fleetplan.firmware.mitigations import LevelFacts, firmware_answers
 from fleetplan.firmware.vcpu import Feature, OtherRegister
 
 Kernels = dict[str, KernelProfile]
@@ -59,7 +60,13 @@ def test_values_that_are_known_are_the_observed_ones(observed: dict[str, Any], o
         changed = {int(register, 16): int(value, 16) for register, value in host["hostlike"]["changed"].items()}
         plain = dict(probe_of(observed, host))
         for bits, values in ((4, plain), (host["hostlike"]["features"], plain | changed)):
-            for register in others(observed_kernels[host["kernel"]], midr=int(host["midr"], 16), revidr=0, features=features_of(bits)):
+            for register in others(
+                observed_kernels[host["kernel"]],
+                midr=int(host["midr"], 16),
+                revidr=0,
+                features=features_of(bits),
+                unaffected=host["workarounds"][0] == 2,
+            ):
                 mask, known = (WHOLE, register.value) if register.value is not None else register.partial
                 if register.id in values:
                     assert values[register.id] & mask == known, (host, name(register.id))
@@ -141,6 +148,46 @@ def test_a_move_that_is_predicted_is_never_decided_wrongly(
         print(f"\npredicted moves: {decided[True]} pass, {decided[False]} fail, {decided[None]} undecided, 0 wrong")
 
     assert decided[None] < decided.total() / 10
+
+
+def test_machines_whose_firmware_answers_otherwise_may_differ_in_what_they_say_of_el3(
+    observed: dict[str, Any], observed_kernels: Kernels, restores: dict[str, Any]
+) -> None:
+    """Facts alone: where two machines of one CPU show that their firmware differs, no restore that was refused is promised."""
+    hosts = observed["hosts"]
+    answers = [
+        firmware_answers(
+            LevelFacts(
+                midr=int(host["midr"], 16),
+                cmdline=host["cmdline"],
+                spectre_v2=host["spectre_v2"],
+                spec_store_bypass=host["spec_store_bypass"],
+            ),
+            observed_kernels[host["kernel"]],
+        )
+        for host in hosts
+    ]
+    predicted = [
+        {
+            r.id: r
+            for r in others(
+                observed_kernels[host["kernel"]],
+                midr=int(host["midr"], 16),
+                revidr=0,
+                firmware=firmware,
+                unaffected=host["workarounds"][0] == 2,
+            )
+        }
+        for host, firmware in zip(hosts, answers, strict=True)
+    ]
+    told: Counter[tuple[bool | None, bool]] = Counter()
+    for source, destination, outcome in restores["pairs"]:
+        if hosts[source]["cpu"] == hosts[destination]["cpu"] and not answers[source] & answers[destination]:
+            moved = {_moves(register, predicted[destination].get(place)) for place, register in predicted[source].items()}
+            verdict = False if False in moved else None if None in moved else True
+            told[verdict, not restores["refused"][outcome]] += 1
+    assert told[True, False] == told[False, True] == 0, told
+    assert told[True, True] > 100
 
 
 def _moves(source: OtherRegister, destination: OtherRegister | None) -> bool | None:

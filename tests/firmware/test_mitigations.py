@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from fleetplan.firmware.candidates import Candidates, certain
 from fleetplan.firmware.cpus import TABLE, by_name, unlisted
+from fleetplan.firmware.id_rules import SILENT
 from fleetplan.firmware.kernels import BhbRule, KernelProfile, Workaround2Era
-from fleetplan.firmware.mitigations import BY_PROBE, LAST_CPU, LevelFacts, assumptions, host_levels, mixed
+from fleetplan.firmware.mitigations import BY_PROBE, LAST_CPU, LevelFacts, assumptions, firmware_answers, host_levels, mixed
 from fleetplan.firmware.platforms import Answer, Branch, Platform, Store, Switches, levels, read, sysfs
 from fleetplan.firmware.vcpu import Levels
 
@@ -341,3 +342,32 @@ def test_a_host_without_a_cpu_is_an_error(observed_kernels: Kernels) -> None:
 
 def test_cpus_of_the_tests_are_in_the_table() -> None:
     assert all(by_name(name) for name in ("neoverse-n1", "neoverse-v1", "cortex-a76", "cortex-a72", "kunpeng-920"))
+
+
+# --- firmware above the hypervisor ---------------------------------------------------------------------------------------------------
+
+
+def test_what_firmware_may_answer_is_never_what_it_does_not(observed: dict[str, Any], observed_kernels: dict[str, KernelProfile]) -> None:
+    """Silence is among what it may answer wherever there is none, and is not where it must have mitigated."""
+    told = 0
+    for host in observed["hosts"]:
+        facts = LevelFacts(
+            midr=int(host["midr"], 16),
+            cmdline=host["cmdline"],
+            spectre_v2=host["spectre_v2"],
+            spec_store_bypass=host["spec_store_bypass"],
+        )
+        answers = firmware_answers(facts, observed_kernels[host["kernel"]])
+        assert answers & SILENT or host["firmware"] != "none", host
+        if host["workarounds"][0] == 1:
+            assert not answers & SILENT, host
+            told += 1
+    assert told > 20
+
+
+def test_hosts_of_one_firmware_are_never_told_apart(observed: dict[str, Any], observed_kernels: dict[str, KernelProfile]) -> None:
+    seen: dict[tuple[str, str], list[int]] = {}
+    for host in observed["hosts"]:
+        facts = LevelFacts(midr=int(host["midr"], 16), cmdline=host["cmdline"], spectre_v2=host["spectre_v2"])
+        seen.setdefault((host["cpu"], host["firmware"]), []).append(firmware_answers(facts, observed_kernels[host["kernel"]]))
+    assert all(one & other for answers in seen.values() for one in answers for other in answers)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fleetplan.firmware.registers import BY_NAME, psci_value
+from fleetplan.firmware.encodings import by_name
+from fleetplan.firmware.registers import BY_NAME, REGISTERS, psci_value
+from fleetplan.firmware.sightings import without_levels
 from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostFacts, HostName, Release, Workarounds
 from fleetplan.fleet.policy import Policy, Waiver
 from fleetplan.migration.classes import ClassTable, Hop, Judgment
@@ -165,7 +167,8 @@ def test_a_probe_tells_which_kernel_it_is() -> None:
     probe = tuple((BY_NAME[row].id, before[0].profile.psci_default if row == "PSCI_VERSION" else 0) for row in listed)
     table = table_of(host("a", name, "qemu-11.1.3", msgspec.structs.replace(N1, registers=probe)), host("b", name, "qemu-11.1.3"))
     after = {kvm.profile for kvm in table.host_class(table.hosts_now[0]).kvms}
-    assert after == {kvm.profile for kvm in before if (kvm.profile.registers, kvm.profile.psci_default) == (listed, probe[0][1])}
+    agreeing = (kvm.profile for kvm in before if (kvm.profile.registers, kvm.profile.psci_default) == (listed, probe[0][1]))
+    assert after == {without_levels(profile) for profile in agreeing}
     assert len(after) < len(before)
 
 
@@ -180,6 +183,27 @@ def test_hosts_whose_cpus_differ_leave_moves_undecided() -> None:
     mixed = HostFacts(midr=0x410FD083, other_midrs=(0x410FD034,), cmdline="quiet")
     told = judged(host("a", "6.12.94", "qemu-11.1.3", mixed), host("b", "6.12.94", "qemu-11.1.3", mixed))
     assert told.verdict is Verdict.UNKNOWN
+
+
+# --- what no table has yet ---------------------------------------------------------------------------------------------------------
+
+NEW_REGISTER = 0x6030000000140004
+"""A firmware register that a kernel to come may add beside those for workarounds."""
+
+
+def probed(name: str, *more: tuple[int, int]) -> Host:
+    listed = tuple((row.id, value) for row, value in zip(REGISTERS, (0x10003, 2, 0, 1, 1, 1, 3, 0), strict=True))
+    rest = ((by_name("MIDR_EL1"), 0x413FD0C1), (by_name("OSLSR_EL1"), 8), (by_name("CNTP_CTL_EL0"), 0), (0x6020000000110003, 2))
+    return host(name, "7.3.4", "qemu-11.1.3", HostFacts(midr=0x413FD0C1, revidr=0, registers=(*listed, *more, *rest)))
+
+
+def test_a_firmware_register_that_nobody_knows_yet_is_not_passed_over() -> None:
+    with_one, with_another, without = probed("a", (NEW_REGISTER, 1)), probed("b", (NEW_REGISTER, 2)), probed("b")
+    assert judged(with_one, probed("b", (NEW_REGISTER, 1))).verdict is Verdict.SAFE
+    assert judged(with_one, with_another).verdict is Verdict.UNKNOWN
+    told = judged(with_one, without)
+    assert (told.verdict, told.stage) == (Verdict.FAILS, Stage.MERGE)
+    assert "fw reg 4 in the incoming stream but unknown on the destination" in told.messages[0]
 
 
 # --- laws ----------------------------------------------------------------------------------------------------------------------------
