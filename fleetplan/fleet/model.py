@@ -127,7 +127,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     """An arm64 machine that runs KVM.
 
     `vcpus` is the number of CPUs that guests' vCPUs are counted against, before overcommit. `bandwidth_mib_s` is the rate of one
-    migration stream. `reboot_s` lasts from the order to reboot until the host answers on its new kernel.
+    migration stream. `reboot_s` lasts from the order to reboot until the host answers on its new kernel. `read_on` is the release on which
+    `facts` were read, None where it is the one that runs.
     """
 
     name: HostName
@@ -142,7 +143,13 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     state: HostState = HostState.UP
     bandwidth_mib_s: int = 2_980
     reboot_s: int = 300
+    read_on: Release | None = None
     at: Location = NOWHERE
+
+    @property
+    def facts_of(self) -> Release:
+        """The release on which the facts were read."""
+        return self.read_on or self.release
 
 
 class Scope(StrEnum):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from fleetplan.findings import inventory_rules as rules
-from fleetplan.fleet.model import Disks, HostState, Scope
+from fleetplan.fleet.model import Disks, HostState, Release, Scope
 from fleetplan.fleet.policy import GateRule, Immovable, MaxUnavailable, OnFailure, OnHostFailure, Window
 from fleetplan.inventory import values as v
 from fleetplan.inventory.events import MapNode, Mark, Node
@@ -33,6 +33,11 @@ WORKAROUND_LEVELS = v.integer(0, 0x1F)
 TARGET: Kind = {
     "kernel": Key(read=v.kernel, required=True, help="release to roll out, as `uname -r` prints it"),
     "vmm": Key(read=v.vmm, required=True, help="VMM that comes with it, such as qemu-11.1.3"),
+}
+
+READ_ON: Kind = {
+    "kernel": Key(read=v.kernel, required=True, help="kernel release on which the host's facts were read"),
+    "vmm": Key(read=v.vmm, required=True, help="VMM that it had then"),
 }
 
 WORKAROUNDS: Kind = {
@@ -81,6 +86,10 @@ HOST: Kind = {
     "state": Key(read=v.word(HostState), help="up, cordoned, upgrading, down or lost (default: up)"),
     "bandwidth": Key(read=v.quantity("rate", least=1), help="rate of one migration stream (default: 25Gbit)"),
     "reboot": Key(read=v.quantity("duration"), help="time from the order to reboot until the host answers (default: 300s)"),
+    "read_on": Key(
+        read=lambda node, place: built(Release, section(READ_ON, node, place)),
+        help="release on which these facts were read (default: the one that runs)",
+    ),
     "like": Key(read=v.text, refers=True, help="another host, all of whose keys are copied"),
 }
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from fleetplan.fleet.policy import Immovable
 from fleetplan.judge.case import Case
-from fleetplan.judge.walk import distinct
 from fleetplan.rollout.columns import Flags, Places
+from fleetplan.rollout.distinct import distinct
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import PlanStatus, StepKind
 

@@ -6,25 +6,19 @@ class) one is judged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleetplan.firmware.registers import psci_text, psci_value
 from fleetplan.judge.layout import Layout, listed
-from fleetplan.rollout.columns import KIND_CODE, NONE, VERDICT_CODE, Codes, Flags, Numbers, Places
+from fleetplan.rollout.columns import KIND_CODE, NONE, VERDICT_CODE, Codes, Flags, Places
+from fleetplan.rollout.distinct import distinct
 from fleetplan.rollout.plan import StepKind
 
 NO_PIN = 0
 """Code of a boot without a pin."""
-
-DENSE = 1 << 22
-"""Up to so many possible keys a table is looked up, beyond they are sorted."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +126,3 @@ def is_psci(word: str) -> bool:
 def _fits(case: Layout, kind: int | None) -> bool:
     most = None if kind is None else case.classes.guest_class(kind).psci_max
     return kind is None or most is None or case.classes.newest_psci(kind) <= most
-
-
-def distinct(function: Callable[[int, int, int], T], *columns: NDArray[np.integer]) -> tuple[list[T], Numbers]:
-    """The results of a function for the distinct rows of three columns of small numbers, and which of them each row has."""
-    first, second, third = (column.astype(np.int64) for column in columns)
-    if not len(first):
-        return [], first
-    rows, deep = int(second.max()) + 1, int(third.max()) + 1
-    key = (first * rows + second) * deep + third
-    most = (int(first.max()) + 1) * rows * deep
-    if most <= DENSE:
-        there = np.zeros(most, np.bool_)
-        there[key] = True
-        keys = np.flatnonzero(there)
-        place = np.zeros(most, np.int32)
-        place[keys] = np.arange(len(keys))
-        which = place[key].astype(np.int64)
-    else:
-        keys, which = np.unique(key, return_inverse=True)
-    return [function(number // deep // rows, number // deep % rows, number % deep) for number in keys.tolist()], which

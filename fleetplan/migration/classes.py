@@ -39,6 +39,13 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
     after: GuestClassId
 
 
+class GuestStates(msgspec.Struct, frozen=True, kw_only=True):
+    """What each guest of a fleet is, known from what became of it: guest `j` is `kinds[of[j]]`."""
+
+    kinds: tuple[Guests, ...]
+    of: array[int]
+
+
 class ClassTable:
     """The classes of a fleet.
 
@@ -47,11 +54,14 @@ class ClassTable:
     Ids are small integers that are stable for one inventory; new guest classes appear as guests hop and restart (a closure, not computed
     per guest). A class of guests is all that they may be, where their births or boots are not known.
 
+    Guests are what `states` says; without, what follows from their birth and where they are.
+
     Making the table is O(hosts + guests), with work worth milliseconds only per class; a hop that was asked for is a look-up.
     """
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, states: GuestStates | None = None) -> None:
         self._fleet = fleet
+        self._states = states
         self._offers: list[HostOffer] = []
         self._by_nature: dict[Hashable, HostClassId] = {}
         self._guests: list[Guests] = []
@@ -64,29 +74,35 @@ class ClassTable:
         self._on_release: dict[tuple[HostClassId, Release], HostClassId] = {}
         self._boots: dict[tuple[GuestClassId, HostClassId, str | None], GuestClassId | None] = {}
         self.twins = twins(fleet.hosts, speak=fleet.policy.probe_twins)
-        hosts = list(zip(fleet.hosts, self.twins.facts, strict=True))
-        now: dict[tuple[Release, _Facts], HostClassId] = {}
-        self.hosts_now: list[HostClassId] = [self._host_now(host, facts, now) for host, facts in hosts]
-        then: dict[tuple[Release, _Facts], HostClassId] = {}
-        self.hosts_then: list[HostClassId] = [self._host_then(host, facts, then) for host, facts in hosts]
-        self.guests: Sequence[GuestClassId] = self._classify_guests()
+        self._known: dict[tuple[Release, Release, _Facts], HostClassId] = {}
+        self._running: dict[Release, list[HostClassId]] = {}
+        hosts = zip(fleet.hosts, self.twins.facts, strict=True)
+        self.hosts_now: list[HostClassId] = [self._class_of(host, facts, host.release) for host, facts in hosts]
+        self.hosts_then: list[HostClassId] = self.hosts_on(fleet.target)
+        self.guests: Sequence[GuestClassId] = self._classify_guests() if states is None else self._take(states)
+
+    def beside(self, fleet: Fleet) -> ClassTable:
+        """The table of another fleet with the same guests, who are what they are here."""
+        return ClassTable(fleet, self._states)
 
     # --- making -------------------------------------------------------------------------------------------------------------------
 
-    def _host_now(self, host: Host, facts: HostFacts, known: dict[tuple[Release, _Facts], HostClassId]) -> HostClassId:
-        key = (host.release, _Facts(facts))
-        if key not in known:
-            known[key] = self._add(offer(host.release, facts))
-        return known[key]
+    def hosts_on(self, release: Release) -> list[HostClassId]:
+        """The classes that hosts have, or would have, on a release."""
+        if release not in self._running:
+            hosts = zip(self._fleet.hosts, self.twins.facts, strict=True)
+            self._running[release] = [self._class_of(host, facts, release) for host, facts in hosts]
+        return self._running[release]
 
-    def _host_then(self, host: Host, facts: HostFacts, known: dict[tuple[Release, _Facts], HostClassId]) -> HostClassId:
-        """By the host's own facts, not by its class: hosts that are alike now may differ on another kernel."""
-        key = (host.release, _Facts(facts))
-        if key not in known:
-            target = self._fleet.target
-            there = host.release == target
-            known[key] = self._add(offer(target, facts) if there else offer_after(target, facts, host.release, self._fleet.releases))
-        return known[key]
+    def _class_of(self, host: Host, facts: HostFacts, release: Release) -> HostClassId:
+        """By the host's own facts, not by its class: hosts that are alike on one release may differ on another."""
+        key = (release, host.facts_of, _Facts(facts))
+        if key not in self._known:
+            read = release == host.facts_of
+            self._known[key] = self._add(
+                offer(release, facts) if read else offer_after(release, facts, host.facts_of, self._fleet.releases)
+            )
+        return self._known[key]
 
     def _add(self, offered: HostOffer) -> HostClassId:
         """A class of hosts: an equal one that is there already, or a new one."""
@@ -100,6 +116,18 @@ class ClassTable:
         guests = self._fleet.guests
         cases = _Cases(lambda case: self._born(guests.templates[case[1]], case[0], case[2]))
         return array("i", map(cases.__getitem__, zip(self._host_of_guests(), guests.template, self._waived(), strict=True)))
+
+    def _take(self, states: GuestStates) -> array[GuestClassId]:
+        """Guests as they are said to be, with what their records say of how they are used: the newest PSCI version, and waivers."""
+        guests = self._fleet.guests
+
+        def known(case: _Case) -> GuestClassId:
+            kinds, psci_max = states.kinds[case[0]], _psci_max(guests.templates[case[1]])
+            found = (replace(possible, state=replace(possible.state, psci_max=psci_max, waived=case[2])) for possible in kinds)
+            return self._intern(found, {fact for possible in kinds for fact, _ in possible.given})
+
+        cases = _Cases(known)
+        return array("i", map(cases.__getitem__, zip(states.of, guests.template, self._waived(), strict=True)))
 
     def _host_of_guests(self) -> Iterator[HostClassId]:
         """For each guest, the class of the host it is on."""
@@ -130,7 +158,7 @@ class ClassTable:
             "machine": guest.machine,
             "equipment": equipment,
             "process": guest.vmm,
-            "psci_max": psci_value(guest.psci_max) if guest.psci_max is not None else None,
+            "psci_max": _psci_max(guest),
             "waived": waived,
             "assumed_birth": guest.born is None,
         }
@@ -298,11 +326,16 @@ class ClassTable:
         return self._intern(self._births.looked(guests, self._suited(host, guests[0].state)))
 
 
-_Case = tuple[HostClassId, int, frozenset[str]]
+def _psci_max(guest: Guest) -> int | None:
+    return psci_value(guest.psci_max) if guest.psci_max is not None else None
+
+
+_Case = tuple[int, int, frozenset[str]]
+"""The class of its host, or the number of what it is known to be; the number of its template; registers waived."""
 
 
 class _Cases(dict[_Case, GuestClassId]):
-    """Guest class by host class, number of the template, and registers waived: worked out when it is first asked for."""
+    """Guest classes by case: worked out when it is first asked for."""
 
     def __init__(self, work_out: Callable[[_Case], GuestClassId]) -> None:
         super().__init__()

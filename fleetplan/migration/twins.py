@@ -57,14 +57,14 @@ def twins(hosts: Iterable[Host], *, speak: bool) -> Twins:
 
 def _family(host: Host) -> Hashable:
     """Equal for twins. What the VMM turns on decides which registers a vCPU lists, so that counts too."""
-    usual = offer(host.release, host.facts).features
-    return (host.release.kernel, usual, host.facts.other_midrs, *(getattr(host.facts, name) for name in NEEDED))
+    usual = offer(host.facts_of, host.facts).features
+    return (host.facts_of.kernel, usual, host.facts.other_midrs, *(getattr(host.facts, name) for name in NEEDED))
 
 
 def _said(host: Host) -> Hashable:
     """What a probe says that a migration can tell: counters and context differ from vCPU to vCPU."""
     probe = host.facts.registers or ()
-    free = {register.id for register in offer(host.release, host.facts).kvms[0].others if not register.rule.particular}
+    free = {register.id for register in offer(host.facts_of, host.facts).kvms[0].others if not register.rule.particular}
     masks = tuple(sorted((host.facts.masks or {}).items()))
     return tuple((register, None if register in free else value) for register, value in probe), masks
 
