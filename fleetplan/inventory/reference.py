@@ -10,6 +10,7 @@ KINDS: tuple[tuple[str, schema.Kind], ...] = (
     ("`target`", schema.TARGET),
     ("a host", schema.HOST),
     ("`workarounds` of a host", schema.WORKAROUNDS),
+    ("`read_on` of a host", schema.READ_ON),
     ("a guest", schema.GUEST),
     ("`born` of a guest", schema.BORN),
     ("a group", schema.GROUP),

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fleetplan.fleet.policy import Immovable
 from fleetplan.judge.case import Case
-from fleetplan.rollout.columns import Flags, Places
-from fleetplan.rollout.distinct import distinct
+from fleetplan.judge.ways_back import ways_back
 from fleetplan.rollout.invariants import InvariantId, Violation
-from fleetplan.rollout.plan import PlanStatus, StepKind
+from fleetplan.rollout.plan import PlanStatus
 
 
 def claims(case: Case) -> Iterator[Violation]:
@@ -30,7 +28,7 @@ def claims(case: Case) -> Iterator[Violation]:
     if (plan.status is PlanStatus.OPTIMAL) != met or plan.status is PlanStatus.INFEASIBLE:
         yield case.broken(rule, "status", claimed=plan.status, bounds_met=met)
     yield from _critical_path(case, end)
-    yield from _points_of_no_return(case)
+    yield from ways_back(case)
 
 
 # --- the critical path ---------------------------------------------------------------------------------------------------------------
@@ -54,53 +52,3 @@ def _critical_path(case: Case, end: int) -> Iterator[Violation]:
         steps = case.steps.after[case.steps.after_at[step] : case.steps.after_at[step + 1]]
     if reached or len(steps):
         yield case.broken(InvariantId.CLAIMS, "critical path", begins_s=reached, makespan_s=end)
-
-
-# --- points of no return -------------------------------------------------------------------------------------------------------------
-
-
-def _points_of_no_return(case: Case) -> Iterator[Violation]:
-    found = {(point.wave, guest) for point in case.plan.points_of_no_return for guest in point.guests}
-    guests = np.flatnonzero(_cannot_return(case))
-    real = {(wave, case.guests.names[guest]) for guest, wave in zip(guests.tolist(), _brought_in(case)[guests].tolist(), strict=True)}
-    for wave, guest in sorted(found ^ real):
-        yield case.broken(InvariantId.CLAIMS, f"guest {guest}", wave=wave, claimed_no_return=(wave, guest) in found)
-
-
-def _cannot_return(case: Case) -> Flags:
-    """Guests that end on the target release, and that no host as it was would take back."""
-    hosts, where = case.hosts, case.last_host
-    upgraded = case.wave_of_host > 0
-    pools: dict[int, set[int]] = {}
-    for pool, goal in {*zip(hosts.pool[upgraded].tolist(), hosts.now[upgraded].tolist(), strict=True)}:
-        pools.setdefault(pool, set()).add(goal)
-    has_goals = np.isin(hosts.pool, list(pools))
-    # Guests of a host count that is up, or becomes so.
-    counts = has_goals & (upgraded | (hosts.on_target & ~case.held))
-    guests = np.flatnonzero(counts[where] & ~_restarts(case))
-    place = where[guests]
-
-    def stuck(kind: int, here: int, pool: int) -> bool:
-        return not any(case.classes.hop(kind, here, goal).allowed for goal in sorted(pools[pool]))
-
-    answers, which = distinct(stuck, case.walk.last[guests], hosts.then[place], hosts.pool[place])
-    found = np.zeros(len(where), np.bool_)
-    if answers:
-        found[guests] = np.array(answers, np.bool_)[which]
-    return found
-
-
-def _restarts(case: Case) -> Flags:
-    """Guests for which a restart is a way back."""
-    by_restart = case.fleet.policy.immovable is Immovable.RESTART
-    return case.guests.restartable if by_restart else np.zeros_like(case.guests.restartable)
-
-
-def _brought_in(case: Case) -> Places:
-    """By guest, the wave that brought it to the target release; a restart for a pin on an upgraded host brings nobody anywhere."""
-    steps = case.rows
-    starts = case.row_is(StepKind.START) & (case.wave_of_host[case.steps.host[steps]] > 0)
-    brought = steps[case.row_is(StepKind.MIGRATE) | starts]
-    found = np.zeros(len(case.guests.names), np.int32)
-    found[case.steps.guest[brought]] = case.wave[brought]
-    return found

@@ -23,13 +23,14 @@ NO_PIN = 0
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """By step (migrations and starts): the guest's class before; the verdict, and whether it is allowed; the pin that counts at a boot.
+    """By step (migrations and starts): the guest's class before and after; the verdict, and whether it is allowed; the pin of a boot.
 
     `last` is the class of every guest in the end; `boots` says of a start whether the guest comes up, `psci_fits` whether it bears what it
     then has. `pins` are the PSCI versions that are numbered by `pin`, from 1.
     """
 
     before: Places
+    after: Places
     verdict: Codes
     allowed: Flags
     pin: Places
@@ -45,6 +46,7 @@ def walk(case: Layout) -> Walk:
     pins = tuple(sorted({pin.psci for pin in case.plan.pins}))
     state = Walk(
         before=np.zeros(size, np.int32),
+        after=np.zeros(size, np.int32),
         verdict=np.zeros(size, np.uint8),
         allowed=np.zeros(size, np.bool_),
         pin=np.zeros(size, np.int32),
@@ -92,7 +94,7 @@ def _hop(case: Layout, state: Walk, moves: Places) -> None:
     if hops:
         state.verdict[moves] = np.array([VERDICT_CODE[hop.verdict.value] for hop in hops], np.uint8)[which]
         state.allowed[moves] = np.array([hop.allowed for hop in hops], np.bool_)[which]
-        state.last[guest] = np.array([hop.after for hop in hops], np.int32)[which]
+        state.last[guest] = state.after[moves] = np.array([hop.after for hop in hops], np.int32)[which]
 
 
 def _boot(case: Layout, state: Walk, starts: Places) -> None:
@@ -111,7 +113,7 @@ def _boot(case: Layout, state: Walk, starts: Places) -> None:
         state.boots[starts] = np.array([kind is not None for kind in booted], np.bool_)[which]
         state.psci_fits[starts] = np.array([_fits(case, kind) for kind in booted], np.bool_)[which]
         after = np.array([NONE if kind is None else kind for kind in booted], np.int32)[which]
-        state.last[guest] = np.where(after == NONE, before, after)
+        state.last[guest] = state.after[starts] = np.where(after == NONE, before, after)
 
 
 def is_psci(word: str) -> bool:

@@ -27,6 +27,9 @@ from fleetplan.migration.vmm import profiles as vmm_profiles
 HostClassId = int
 GuestClassId = int
 
+PINS = ("1.3", "1.2", "1.1", "1.0", "0.2")
+"""PSCI versions that a pin may have, newest first: a pin takes no more from the guest than it must."""
+
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):
     """A move of a guest class from one host class to another.
@@ -319,6 +322,18 @@ class ClassTable:
             return None
         kept = {name: getattr(state, name) for name in ("machine", "equipment", "psci_max", "waived")}
         return self._intern(replace(possible, state=replace(possible.state, **kept)) for possible in found)
+
+    def bears(self, guest: GuestClassId, host: HostClassId, psci: str | None = None) -> bool:
+        """Whether a guest comes up on a host, with a PSCI pin or (None) as it is configured, and bears the version that it then has."""
+        fresh = self.cold_boot(guest, host, psci)
+        if fresh is None:
+            return False
+        most = self.guest_class(fresh).psci_max
+        return most is None or self.newest_psci(fresh) <= most
+
+    def restarts(self, guest: GuestClassId, host: HostClassId) -> bool:
+        """Whether a guest comes up on a host in any way: as it is configured, or with some PSCI pin."""
+        return any(self.bears(guest, host, psci) for psci in (None, *PINS))
 
     def warm_reboot(self, guest: GuestClassId, host: HostClassId) -> GuestClassId:
         """The class after a warm reboot on a host."""

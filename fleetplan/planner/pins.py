@@ -1,4 +1,4 @@
-"""Cold boots in a plan: who restarts in place, which PSCI pin that boot gets, and who cannot go back."""
+"""Cold boots in a plan: who restarts in place, and which PSCI pin that boot gets."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from fleetplan.firmware.guest_view import losses
-from fleetplan.firmware.registers import BY_NAME, describe
-from fleetplan.fleet.model import GuestName
-from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.classes import GuestClassId, HostClassId
-from fleetplan.planner.packing import Landing
 from fleetplan.planner.problem import PINS, Fate, Problem
-from fleetplan.rollout.plan import PointOfNoReturn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,64 +108,3 @@ def _reversing_boot(problem: Problem, guest: int, host: int, goals: dict[HostCla
             cost = _cost(problem, kind, here, pinned, restart=True)
             return Boot(guest=guest, host=host, kind=pinned, pin=pin, reason="opens the way back to the old release", cost=cost)
     return None
-
-
-# --- who cannot go back --------------------------------------------------------------------------------------------------------------
-
-
-def points_of_no_return(
-    problem: Problem, waves: list[tuple[list[int], dict[int, list[Landing]]]], boots: Boots
-) -> tuple[PointOfNoReturn, ...]:
-    """By wave, the guests that are then on the target release and could not go back to the old one, in the state they then have."""
-    pending = [host for hosts, _ in waves for host in hosts]
-    old = _old_classes(problem, pending)
-    found: dict[tuple[int, str], list[GuestName]] = defaultdict(list)
-    for wave, guest, host, kind in _arrivals(problem, waves, boots):
-        goals, here = old.get(problem.hosts[host].pool, {}), problem.classes.hosts_then[host]
-        by_restart = problem.guests[guest].restartable and problem.fleet.policy.immovable is Immovable.RESTART
-        if goals and not by_restart and not _may_return(problem, kind, here, goals):
-            found[wave, _why(problem, kind, here, goals)].append(problem.guests[guest].name)
-    return tuple(PointOfNoReturn(wave=wave, guests=tuple(sorted(guests)), reason=why) for (wave, why), guests in sorted(found.items()))
-
-
-def _arrivals(
-    problem: Problem, waves: list[tuple[list[int], dict[int, list[Landing]]]], boots: Boots
-) -> list[tuple[int, int, int, GuestClassId]]:
-    """Every guest that is on the target release in the end: since which wave (0: from the start), where, and as what."""
-    upgraded_in = dict.fromkeys(problem.upgraded, 0) | {host: number for number, (hosts, _) in enumerate(waves, 1) for host in hosts}
-    pinned = {boot.guest: boot.kind for boot in boots.in_place}
-    kinds = list(problem.classes.guests)
-    at = list(problem.on)
-    classes = list(problem.classes.hosts_now)
-    found = [(0, guest, host, pinned.get(guest, kinds[guest])) for host in problem.upgraded for guest in problem.residents[host]]
-    for number, (hosts, landings) in enumerate(waves, 1):
-        for host in hosts:
-            for guest, there in landings[host]:
-                kinds[guest] = problem.classes.hop(kinds[guest], classes[at[guest]], classes[there]).after
-                at[guest] = there
-                if upgraded_in.get(there, number) < number:
-                    found.append((number, guest, there, kinds[guest]))
-            found += [
-                (number, boot.guest, host, boot.kind)
-                for boot in (boots.restarts[g] for g in problem.residents[host] if g in boots.restarts)
-            ]
-        for host in hosts:
-            classes[host] = problem.classes.hosts_then[host]
-    return found
-
-
-def _why(problem: Problem, kind: GuestClassId, host: HostClassId, goals: dict[HostClassId, None]) -> str:
-    """The first reason of the first refusal: a register, its value in words, and the errno."""
-    goal = next(iter(goals))
-    judgment = problem.classes.judgment(kind, host, goal)
-    release = problem.classes.host_class(goal).release
-    lists = dict(judgment.reasons[0].detail) if judgment.reasons else {}
-    if "source_registers" in lists:
-        return f"{release} lists {lists['destination_registers']} registers, and the guest brings {lists['source_registers']}"
-    for reason in judgment.reasons:
-        if reason.register is not None and reason.register in BY_NAME and reason.source is not None:
-            word = describe(BY_NAME[reason.register], reason.source)
-            errno = f" ({reason.errno.name})" if reason.errno is not None else ""
-            return f"{release.kernel} refuses {reason.register} {word}, {reason.source:#x}{errno}"
-    first = next((reason.register for reason in judgment.reasons if reason.register is not None), None)
-    return f"the move to {release} is {judgment.verdict}" + (f" because of {first}" if first else "")

@@ -21,10 +21,11 @@ from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.bounds import bounds_of
 from fleetplan.planner.failure import Failure, Stuck
 from fleetplan.planner.packing import Landing, Placement
-from fleetplan.planner.pins import Boots, choose_boots, points_of_no_return
+from fleetplan.planner.pins import Boots, choose_boots
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.planner.remedies import explain
 from fleetplan.planner.schedule import schedule
+from fleetplan.planner.ways_back import with_ways_back
 from fleetplan.rollout.plan import Bounds, HostSite, Infeasible, Plan, PlanStatus
 
 PATIENCE = 40
@@ -62,11 +63,11 @@ def plan(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress |
     outcome = attempt(fleet, classes, digest=digest, progress=progress)
     if isinstance(outcome, Plan):
         return outcome
-    return explain(outcome, digest=digest, again=lambda other: _succeeds(other, digest))
+    return explain(outcome, digest=digest, again=lambda other: _succeeds(other, classes, digest))
 
 
-def _succeeds(fleet: Fleet, digest: str) -> bool:
-    return isinstance(attempt(fleet, ClassTable(fleet), digest=digest), Plan)
+def _succeeds(fleet: Fleet, classes: ClassTable, digest: str) -> bool:
+    return isinstance(attempt(fleet, classes.beside(fleet), digest=digest), Plan)
 
 
 def attempt(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None) -> Plan | Failure:
@@ -233,13 +234,12 @@ def _plan(problem: Problem, search: _Search, boots: Boots, skipped: dict[int, st
     timetable = schedule(problem, waves, search.placement.verdicts, boots)
     bounds = bounds_of(problem, timetable, [host for choice in search.waves for host in choice.hosts])
     fleet = problem.fleet
-    return Plan(
+    made = Plan(
         inventory_digest=digest,
         target=fleet.target,
         status=_status(bounds),
         waves=timetable.waves,
         pins=timetable.pins,
-        points_of_no_return=points_of_no_return(problem, waves, boots),
         critical_path=timetable.critical_path,
         bounds=bounds,
         on_failure=fleet.policy.on_failure,
@@ -250,6 +250,7 @@ def _plan(problem: Problem, search: _Search, boots: Boots, skipped: dict[int, st
         },
         placement={guest.name: guest.on for guest in fleet.guests},
     )
+    return with_ways_back(fleet, problem.classes, made)
 
 
 def _unreachable(problem: Problem) -> dict[HostName, str]:

@@ -223,7 +223,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         id=InvariantId.CLAIMS,
         scope="plan",
         when=When.STATIC,
-        law="What the plan says of itself is so: moves, waves, makespan, status, critical path and points of no return.",
+        law="What the plan says of itself is so: moves, waves, makespan, status, critical path, the old release, and for every wave the "
+        "guests that no move of their own takes back to it.",
     ),
 )
 

@@ -94,12 +94,52 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     cost: str
 
 
+class BlockedOn(StrEnum):
+    """Typed reasons why something cannot happen."""
+
+    IMMOVABLE_GUEST = "immovable-guest"
+    """A guest may neither migrate nor restart. Names host and guest."""
+    FIRMWARE = "firmware"
+    """Every landing place refuses the guest. Names guest and, in `because`, the refusals of the moves."""
+    CAPACITY = "capacity"
+    """Upgraded hosts of the pool have no room. Names the pool and the missing vCPUs and memory."""
+    ANTI_AFFINITY = "anti-affinity"
+    """Every landing place with room already has a member of the guest's group."""
+    PLACEMENT = "placement"
+    """The guest's allow and deny leave no landing place."""
+    NO_UPGRADED_HOST = "no-upgraded-host"
+    """Nothing in the pool is upgraded or empty, and no host can be emptied onto the others."""
+    UNAVAILABLE = "unavailable"
+    """Dead or held hosts already use up max-unavailable."""
+    VERDICT = "verdict"
+    """A move is refused. The leaf of a chain: carries the judgment's reason as facts."""
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A link of the chain that explains why there is no plan: what is blocked on what, with the things' names, down to facts.
+
+    `facts` are ready for a sentence: names to values, numbers as text with their unit in the name (`missing_memory_mib`).
+    """
+
+    blocked_on: BlockedOn
+    facts: Mapping[str, str] = {}
+    because: tuple[Cause, ...] = ()
+
+
 class PointOfNoReturn(msgspec.Struct, frozen=True, kw_only=True):
-    """After wave `wave` (0: before the plan begins) these guests could no longer go back to the old release."""
+    """From the end of wave `wave` on (0: before the plan begins) these guests cannot go back to the old release.
+
+    `until` is the wave at whose end they can again (a PSCI pin then counts); None: they cannot as long as the plan lasts.
+    """
 
     wave: int
     guests: tuple[GuestName, ...]
-    reason: str
+    why: Cause
+    until: int | None = None
+
+    def closed_after(self, wave: int) -> bool:
+        """Whether the way back is closed after a wave."""
+        return self.wave <= wave and (self.until is None or wave < self.until)
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +175,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A rollout from the state in the inventory to the target.
 
     `placement` maps every guest to its host at the start; `sites` every host to what runbooks need; `skipped` lists hosts that stay
-    as they are and why.
+    as they are and why. `back_to` is the release that the way back leads to, which most hosts had before: the points of no return are
+    about it. None where nothing is upgraded.
     """
 
     version: int = 1
@@ -144,6 +185,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     status: PlanStatus
     waves: tuple[Wave, ...]
     pins: tuple[Pin, ...] = ()
+    back_to: Release | None = None
     points_of_no_return: tuple[PointOfNoReturn, ...] = ()
     critical_path: tuple[StepId, ...] = ()
     bounds: Bounds
@@ -151,38 +193,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     skipped: Mapping[HostName, str] = {}
     sites: Mapping[HostName, HostSite] = {}
     placement: Mapping[GuestName, HostName] = {}
-
-
-class BlockedOn(StrEnum):
-    """Typed reasons why something cannot happen."""
-
-    IMMOVABLE_GUEST = "immovable-guest"
-    """A guest may neither migrate nor restart. Names host and guest."""
-    FIRMWARE = "firmware"
-    """Every landing place refuses the guest. Names guest and, in `because`, the refusals of the moves."""
-    CAPACITY = "capacity"
-    """Upgraded hosts of the pool have no room. Names the pool and the missing vCPUs and memory."""
-    ANTI_AFFINITY = "anti-affinity"
-    """Every landing place with room already has a member of the guest's group."""
-    PLACEMENT = "placement"
-    """The guest's allow and deny leave no landing place."""
-    NO_UPGRADED_HOST = "no-upgraded-host"
-    """Nothing in the pool is upgraded or empty, and no host can be emptied onto the others."""
-    UNAVAILABLE = "unavailable"
-    """Dead or held hosts already use up max-unavailable."""
-    VERDICT = "verdict"
-    """A move is refused. The leaf of a chain: carries the judgment's reason as facts."""
-
-
-class Cause(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A link of the chain that explains why there is no plan: what is blocked on what, with the things' names, down to facts.
-
-    `facts` are ready for a sentence: names to values, numbers as text with their unit in the name (`missing_memory_mib`).
-    """
-
-    blocked_on: BlockedOn
-    facts: Mapping[str, str] = {}
-    because: tuple[Cause, ...] = ()
 
 
 class RemedyKind(StrEnum):

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from fleetplan.firmware.registers import psci_value
-from fleetplan.fleet.model import Fleet, Guest, GuestName, Host, HostName, HostState, Scope
+from fleetplan.fleet.model import Fleet, Guest, GuestName, Host, HostName, HostState, Release, Scope
 from fleetplan.fleet.policy import Immovable
-from fleetplan.migration.classes import ClassTable
+from fleetplan.migration.classes import ClassTable, GuestClassId
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, Step, StepKind
 
@@ -27,6 +28,22 @@ SEQUENCE = (StepKind.CORDON, StepKind.UPGRADE, StepKind.CHECK, StepKind.UNCORDON
 def replay(fleet: Fleet, classes: ClassTable, plan: Plan) -> list[Violation]:
     """Play a plan whose steps name hosts and guests that exist. O(events x hosts)."""
     return sorted(set(_Play(fleet, classes, plan).run()))
+
+
+class End(NamedTuple):
+    """What a plan comes to: where guests are, what they are, and the hosts that run the target release."""
+
+    at: dict[GuestName, HostName]
+    kind: dict[GuestName, GuestClassId]
+    done: set[HostName]
+
+
+def end(fleet: Fleet, classes: ClassTable, plan: Plan) -> End:
+    """Play a plan, whatever goes wrong, and say what it comes to. O(events x hosts)."""
+    play = _Play(fleet, classes, plan)
+    for _ in play.run():
+        pass
+    return End(play.at, play.kind, play.done)
 
 
 class _Play:
@@ -50,8 +67,9 @@ class _Play:
         self.done = {host.name for host in fleet.hosts if host.release == fleet.target}
         self.busy: dict[HostName, Step] = {}
         self.progress: dict[HostName, list[StepKind]] = {host.name: [] for host in fleet.hosts}
-        self.brought = dict.fromkeys(self.guests, 0)
-        """By guest, the wave that brought it to the target release last."""
+        self.upgraded_in: dict[HostName, int] = {}
+        self.lives = {name: [(0, self.at[name], self.kind[name])] for name in self.guests}
+        """By guest, where it was and what it was: at first, and from which wave on."""
         self.wave = {step.id: number for number, wave in enumerate(plan.waves, 1) for step in wave.steps}
         self.sending: Counter[HostName] = Counter()
         self.receiving: Counter[HostName] = Counter()
@@ -174,13 +192,14 @@ class _Play:
         if step.kind is StepKind.MIGRATE and step.guest is not None and step.source is not None and step.destination is not None:
             self.arriving.pop(step.guest, None)
             self.at[step.guest] = step.destination
-            self.brought[step.guest] = self.wave[step.id]
+            self.lives[step.guest].append((self.wave[step.id], step.destination, self.kind[step.guest]))
             self.sending[step.source] -= 1
             self.receiving[step.destination] -= 1
         elif step.kind in SEQUENCE and step.host is not None:
             self.progress[step.host].append(step.kind)
             if step.kind is StepKind.UPGRADE:
                 self.done.add(step.host)
+                self.upgraded_in[step.host] = self.wave[step.id]
             elif step.kind is StepKind.CHECK:
                 self.busy.pop(step.host, None)
             elif step.kind is StepKind.UNCORDON:
@@ -192,8 +211,7 @@ class _Play:
         if step.kind is StepKind.STOP:
             self.stopped[guest] = step
         elif step.kind is StepKind.START and step.host is not None:
-            if StepKind.UPGRADE in self.progress[step.host]:
-                self.brought[guest] = self.wave[step.id]
+            self.lives[guest].append((self.wave[step.id], step.host, self.kind[guest]))
         elif step.kind is StepKind.PIN:
             listed = {pin.guest: pin.psci for pin in self.plan.pins}
             if guest not in listed:
@@ -222,22 +240,42 @@ class _Play:
                 yield _broken(InvariantId.PINS, f"guest {pin.guest}", None, 0)
 
     def _no_return(self) -> Iterator[Violation]:
-        """Guests that could not go back in the end, and what the plan says of it."""
-        claimed = {guest for point in self.plan.points_of_no_return for guest in point.guests}
-        upgraded = {host for host, steps in self.progress.items() if StepKind.UPGRADE in steps}
-        may_restart = self.fleet.policy.immovable is Immovable.RESTART
-        for name, guest in self.guests.items():
-            here = self.hosts[self.at[name]]
-            old = [host for host in upgraded if self.hosts[host].pool == here.pool]
-            counts = here.name in upgraded or (here.release == self.fleet.target and here.state is HostState.UP)
-            lost = bool(old) and counts and not (guest.restartable and may_restart)
-            now, then = self.classes.hosts_now, self._class_of(here.name)
-            lost = lost and not any(self.classes.hop(self.kind[name], then, now[self.number[host]]).allowed for host in old)
-            if lost != (name in claimed) or (lost and (self.brought[name], name) not in self._stated()):
+        """Guests that cannot go back, after each wave, and what the plan says of it."""
+        old = self._old_release()
+        if self.plan.back_to != old:
+            yield _broken(InvariantId.CLAIMS, "way back", None, 0)
+        for wave in range(len(self.plan.waves) + 1):
+            claimed = {name for point in self.plan.points_of_no_return if point.closed_after(wave) for name in point.guests}
+            closed = {name for name in self.guests if old is not None and self._is_closed(name, wave, old)}
+            for name in claimed ^ closed:
                 yield _broken(InvariantId.CLAIMS, f"guest {name}", None, 0)
 
-    def _stated(self) -> set[tuple[int, GuestName]]:
-        return {(point.wave, guest) for point in self.plan.points_of_no_return for guest in point.guests}
+    def _old_release(self) -> Release | None:
+        """What most of the upgraded hosts had before; of several such releases, that of the first host."""
+        upgraded = [host for host in self.fleet.hosts if StepKind.UPGRADE in self.progress[host.name]]
+        had = Counter(host.release for host in upgraded)
+        return max(had, key=had.__getitem__, default=None)
+
+    def _is_closed(self, name: GuestName, wave: int, old: Release) -> bool:
+        """Whether a guest is on the target release after a wave, and neither a hop nor a restart in place takes it back."""
+        guest, (_, on, kind) = self.guests[name], [life for life in self.lives[name] if life[0] <= wave][-1]
+        here, table = self.hosts[on], self.classes
+        if not self._has_been_upgraded(here, wave) or here.state not in SERVING:
+            return False
+        on_old = dict(zip(self.number, table.hosts_on(old), strict=True))
+        restarts = guest.restartable and self.fleet.policy.immovable is Immovable.RESTART and table.restarts(kind, on_old[on])
+        goals = (on_old[host.name] for host in self.fleet.hosts if host.pool == here.pool and self._could_take(host, wave, old))
+        then = table.hosts_then[self.number[on]]
+        return not restarts and not (guest.migratable and any(table.hop(kind, then, goal).allowed for goal in goals))
+
+    def _could_take(self, host: Host, wave: int, old: Release) -> bool:
+        """Whether a host lives, and is not cordoned on the old release after a wave."""
+        shut = host.state is HostState.CORDONED and host.release == old and not self._has_been_upgraded(host, wave)
+        return host.state in SERVING and not shut
+
+    def _has_been_upgraded(self, host: Host, wave: int) -> bool:
+        number = self.upgraded_in.get(host.name)
+        return host.release == self.fleet.target or (number is not None and number <= wave)
 
     # --- looks --------------------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from numpy.random import Generator, default_rng
 from fleetplan.fleet.model import Scope
 from fleetplan.rollout.execute import executed
 from fleetplan.rollout.invariants import INVARIANTS, InvariantId, Violation
-from fleetplan.rollout.plan import Bound, Pin, Plan, PlanStatus, PointOfNoReturn, Step, StepKind
+from fleetplan.rollout.plan import BlockedOn, Bound, Cause, Pin, Plan, PlanStatus, PointOfNoReturn, Step, StepKind
 from fleetplan.rollout.proofread import ancestors, steps_of
 from fleetplan.rollout.replay import replay
 
@@ -456,7 +456,7 @@ def hidden_point_of_no_return(drawn: Drawn) -> Plan:
 
 def invented_point_of_no_return(drawn: Drawn) -> Plan:
     known = {guest for point in drawn.plan.points_of_no_return for guest in point.guests}
-    more = PointOfNoReturn(wave=1, guests=(drawn.one(set(drawn.guests) - known),), reason="")
+    more = PointOfNoReturn(wave=1, guests=(drawn.one(set(drawn.guests) - known),), why=Cause(blocked_on=BlockedOn.VERDICT))
     return replace(drawn.plan, points_of_no_return=(*drawn.plan.points_of_no_return, more))
 
 

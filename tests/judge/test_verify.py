@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from fleetplan.fleet.model import Fleet, Release
 from fleetplan.judge.verify import CHECKS
 from fleetplan.rollout.invariants import INVARIANTS, InvariantId, Violation
-from fleetplan.rollout.plan import Plan, PointOfNoReturn, Step, StepKind
+from fleetplan.rollout.plan import BlockedOn, Cause, Plan, PointOfNoReturn, Step, StepKind
 
 Judge = Callable[[Plan], list[Violation]]
 
@@ -83,7 +83,15 @@ def test_another_target_is_another_plan(plan: Plan, judge: Judge) -> None:
 def test_hidden_points_of_no_return_are_found(plan: Plan, judge: Judge) -> None:
     assert [point.guests for point in plan.points_of_no_return] == [("born-new-2",)]
     hidden = judge(replace(plan, points_of_no_return=()))
-    invented = judge(replace(plan, points_of_no_return=(*plan.points_of_no_return, PointOfNoReturn(wave=1, guests=("web-1",), reason=""))))
+    invented = judge(
+        replace(
+            plan,
+            points_of_no_return=(
+                *plan.points_of_no_return,
+                PointOfNoReturn(wave=1, guests=("web-1",), why=Cause(blocked_on=BlockedOn.VERDICT)),
+            ),
+        )
+    )
     assert {violation.invariant for violation in hidden} == {violation.invariant for violation in invented} == {InvariantId.CLAIMS}
 
 

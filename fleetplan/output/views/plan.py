@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 from fleetplan.fleet.model import HostName
 from fleetplan.migration.reasons import Judgment, Verdict
-from fleetplan.output.document import Align, Block, Bullets, Column, Document, Paragraph, Section, Table, Tone
+from fleetplan.output.document import Align, Bullets, Column, Document, Paragraph, Section, Table, Tone
 from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.sentences import clock, counted, listed
+from fleetplan.output.ways_back import no_way_sentence
 from fleetplan.rollout.invariants import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
-from fleetplan.rollout.plan import Bound, Plan, Step, StepKind, Wave
+from fleetplan.rollout.plan import Bound, Plan, PointOfNoReturn, Step, StepKind, Wave
 
 MOST_WAVES_IN_FULL = 12
 MOST_LANDINGS = 400
@@ -139,12 +140,17 @@ def _pins(plan: Plan) -> Iterator[Section]:
 def _ways_back(plan: Plan) -> Iterator[Section]:
     if not plan.waves:
         return
-    points = []
-    for point in plan.points_of_no_return:
-        when = "before the plan begins" if point.wave == 0 else f"after wave {point.wave}"
-        points.append((0, f"{when}: {counted(len(point.guests), 'guest')} ({listed(point.guests)}) cannot go back. {point.reason}"))
-    blocks: tuple[Block, ...] = (Bullets(tuple(points)),)
-    yield Section("Points of no return", blocks if points else (Paragraph("None: after every wave every guest could go back.", Tone.GOOD),))
+    points = tuple((0, no_return_sentence(point)) for point in plan.points_of_no_return)
+    open_ = Paragraph(f"None: after every wave every guest could go back to {plan.back_to}.", Tone.GOOD)
+    yield Section("Points of no return", (Bullets(points),) if points else (open_,))
+
+
+def no_return_sentence(point: PointOfNoReturn) -> str:
+    """From when on which guests cannot go back, until when, and why."""
+    since = "before the plan begins" if point.wave == 0 else f"after wave {point.wave}"
+    until = "" if point.until is None else f" until wave {point.until} has ended"
+    guests = f"{counted(len(point.guests), 'guest')} ({listed(point.guests)})"
+    return f"{since}{until}: {guests} cannot go back. {no_way_sentence(point.why)}"
 
 
 def _skipped(plan: Plan) -> Iterator[Section]:

@@ -1,0 +1,83 @@
+"""The way back is open when the plan says so: planning back to the old release from the state after any wave decides it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from fleetplan import workflow
+from fleetplan.fleet.model import Fleet, GuestName, Release
+from fleetplan.fleet.policy import Immovable
+from fleetplan.judge.verify import verify
+from fleetplan.migration.classes import ClassTable
+from fleetplan.planner.problem import Fate, Problem
+from fleetplan.planner.search import plan as make_plan
+from fleetplan.rollout.plan import BlockedOn, Infeasible, Plan
+from fleetplan.rollout.replay import replay
+from fleetplan.rollout.state import State, after_wave
+
+DIGEST = "sha256:test"
+
+
+def back_from(state: State, old: Release) -> tuple[Fleet, ClassTable]:
+    """The fleet after a wave, with the release that it left as its target."""
+    fleet = replace(state.fleet, target=old)
+    return fleet, State(fleet, state.states).classes()
+
+
+def stuck(problem: Problem, target: Release) -> set[GuestName]:
+    """Guests on hosts of a release that have no move of their own."""
+    found = {problem.fleet.guests[guest] for guest, fate in problem.fate.items() if fate is Fate.STUCK}
+    release = {host.name: host.release for host in problem.fleet.hosts}
+    return {guest.name for guest in found if release[guest.on] == target}
+
+
+def claimed(plan: Plan, wave: int) -> set[GuestName]:
+    return {guest for point in plan.points_of_no_return if point.closed_after(wave) for guest in point.guests}
+
+
+def test_a_guest_cannot_go_back_exactly_if_the_plan_says_so(planned: list[Any]) -> None:
+    """Wave by wave, guest by guest, on examples and drawn fleets: the planner, asked for the way back, finds no move for these alone."""
+    seen: Counter[str] = Counter()
+    for name, fleet, classes, plan in planned:
+        for wave in range(len(plan.waves) + 1) if plan.back_to is not None else ():
+            back = Problem(*back_from(after_wave(fleet, classes, plan, wave), plan.back_to))
+            closed = claimed(plan, wave)
+            assert closed == stuck(back, fleet.target), (name, wave)
+            seen["closed" if closed else "open"] += 1
+    assert min(seen["closed"], seen["open"]) > 40
+
+
+def test_planning_back_fails_for_firmware_exactly_when_the_way_back_is_closed(planned: list[Any]) -> None:
+    """From every state of fleets with one old release; else there is a plan, which the judge passes, or it is room that is missing."""
+    seen: Counter[str] = Counter()
+    for name, fleet, classes, plan in planned:
+        others = {host.release for host in fleet.hosts} - {fleet.target, plan.back_to}
+        skips = fleet.policy.immovable is Immovable.SKIP
+        for wave in range(len(plan.waves) + 1) if not others and not skips and plan.back_to is not None else ():
+            back, table = back_from(after_wave(fleet, classes, plan, wave), plan.back_to)
+            outcome = make_plan(back, table, digest=DIGEST)
+            if isinstance(outcome, Plan):
+                assert verify(back, table, outcome, digest=DIGEST) == []
+                assert replay(back, table, outcome) == []
+            causes = () if isinstance(outcome, Plan) else outcome.causes
+            assert bool(claimed(plan, wave)) == any(cause.blocked_on is BlockedOn.IMMOVABLE_GUEST for cause in causes), (name, wave)
+            seen["closed" if claimed(plan, wave) else type(outcome).__name__] += 1
+    assert min(seen["closed"], seen["Plan"]) > 20
+    assert seen["Infeasible"] < seen["Plan"] / 2
+
+
+@pytest.mark.parametrize("name", ["half-upgraded.yaml", "mixed-cpus.yaml", "old-kernels.yaml", "small.yaml", "three-zones", "tight.yaml"])
+def test_the_examples_can_go_back_when_they_say_so(name: str) -> None:
+    subject = workflow.study(Path("inventories") / name, date(2026, 11, 24))
+    plan = make_plan(subject.fleet, subject.classes, digest=DIGEST)
+    assert isinstance(plan, Plan)
+    assert plan.back_to is not None
+    for wave in {0, 1, len(plan.waves) // 2, len(plan.waves)}:
+        outcome = make_plan(*back_from(after_wave(subject.fleet, subject.classes, plan, wave), plan.back_to), digest=DIGEST)
+        assert isinstance(outcome, Infeasible if claimed(plan, wave) else Plan), wave
