@@ -68,7 +68,7 @@ def known(table: ClassTable, kind: int) -> frozenset[object]:
 
 def nature(table: ClassTable, number: int) -> tuple[object, ...]:
     offered = table.host_class(number)
-    return (offered.release, offered.kvms, offered.choices, offered.vmms, offered.identity, offered.features)
+    return (offered.release, offered.kvms, offered.vmms, offered.identity, offered.features)
 
 
 # --- records -------------------------------------------------------------------------------------------------------------------------
