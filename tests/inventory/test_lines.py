@@ -246,6 +246,7 @@ def test_every_key_is_read_as_the_tables_say(reader: Reader) -> None:
             "state": "up",
             "bandwidth": "25Gbit",
             "reboot": "5m",
+            "read_on": {"kernel": "6.1", "vmm": "qemu-9.0"},
         },
         "guest": {
             "group": "w",

@@ -117,6 +117,7 @@ def plan_of(fleet: Fleet, *waves: tuple[str, tuple[Step, ...]]) -> Plan:
         waves=tuple(Wave(number=number, hosts=(host,), steps=steps) for number, (host, steps) in enumerate(waves, 1)),  # type: ignore[arg-type]
         bounds=Bounds(moves=none, waves=none, makespan_s=none),
         placement={guest.name: guest.on for guest in fleet.guests},
+        back_to=OLD,
     )
     plan = executed(plan, {})
     by_id = {step.id: step for step in steps_of(plan)}
