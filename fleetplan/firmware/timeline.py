@@ -353,18 +353,17 @@ ROWS: tuple[Row, ...] = (
     Row(
         what="the command line no longer switches the BHB mitigation off",
         since=(6, 18),
-        stable={(6, 18): (0, 15)},
+        stable={(6, 18): (0, 5)},
         until=(7, 2),
         sets={"bhb_obeys_nospectre_bhb": False, "bhb_obeys_mitigations_off": False},
-        source="linux 6.17.8 (obeyed), 6.18.15 (not) read; observed obeyed from 6.1 to 6.17, not on 6.18.15, 6.19.14, 7.0.13, 7.1.13, "
-        "again on 7.2.13 and 7.3.4",
+        source="linux 6.17.8 (obeyed), 6.18.15 (not) read; observed obeyed from 6.1 to 6.17, not on 6.18.5, 6.18.15, 6.19.14, "
+        "7.0.4, 7.0.13, 7.1.3, 7.1.13, again on 7.2.6, 7.2.13 and 7.3.4",
     ),
     Row(
         what="PMMIR_EL1 listed with the PMU",
         since=(7, 3),
-        stable={(7, 2): (0, NEVER)},
         sets={"pmmir_listed": True},
-        source="observed on 7.3.4, not on 6.18.15; the lists of 6.19.11 and 7.1.13 are those of 6.18.15",
+        source="observed on 7.3.4, not on 6.18.15 and 7.2.13; the lists of 6.19.11 and 7.1.13 are those of 6.18.15",
     ),
 )
 
