@@ -42,6 +42,7 @@ PLANTED = [
     pytest.param("firmware/registers", "from fleetplan.firmware import vcpu", id="registers imports vcpu"),
     pytest.param("firmware/kernels", "from fleetplan.firmware import guest_view", id="kernels imports guest_view"),
     pytest.param("inventory", "import numpy", id="inventory imports numpy"),
+    pytest.param("planner", "import ortools", id="planner imports the solver"),
     pytest.param("findings", "import networkx", id="findings imports networkx"),
     pytest.param("firmware", "import numpy", id="firmware imports numpy"),
     pytest.param("fleet", "import textual", id="fleet imports textual"),
