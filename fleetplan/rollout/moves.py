@@ -5,10 +5,14 @@ For people: a plan of thousands of migrations has a handful of kinds, and each c
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
+import numpy as np
 
 from fleetplan.fleet.model import Fleet, GuestName, HostName
 from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
+from fleetplan.rollout.columns import KIND_CODE, KINDS, step_columns
 from fleetplan.rollout.plan import Plan, Step, StepKind
 
 
@@ -24,45 +28,59 @@ class MoveKind(msgspec.Struct, frozen=True, kw_only=True):
     destination: HostName
 
 
-class _Walk(msgspec.Struct):
-    """Where the classes of hosts and guests are at a moment of the plan."""
+_Triple = tuple[GuestClassId, HostClassId, HostClassId]
 
-    hosts: dict[HostName, HostClassId]
-    upgraded: dict[HostName, HostClassId]
-    guests: dict[GuestName, GuestClassId]
-    pins: dict[GuestName, str]
+
+class _Walk:
+    """Where the classes of hosts and guests are at a moment of the plan, by their numbers."""
+
+    def __init__(self, fleet: Fleet, classes: ClassTable, plan: Plan) -> None:
+        self._classes = classes
+        self.steps = step_columns(plan, [host.name for host in fleet.hosts], fleet.guests.names)
+        self._hosts = list(classes.hosts_now)
+        self._guests = list(classes.guests)
+        listed = {pin.guest: pin.psci for pin in plan.pins}
+        self._pins = {number: listed[name] for number, name in enumerate(fleet.guests.names) if name in listed} if listed else {}
+
+    def upgrade(self, host: int) -> None:
+        """The host runs the target from now on."""
+        self._hosts[host] = self._classes.hosts_then[host]
+
+    def boot(self, guest: int, host: int) -> None:
+        """The guest cold boots."""
+        booted = self._classes.cold_boot(self._guests[guest], self._hosts[host], self._pins.get(guest))
+        self._guests[guest] = self._guests[guest] if booted is None else booted
+
+    def migrate(self, guest: int, source: int, destination: int) -> _Triple:
+        """The guest moves; returns the kind of the move."""
+        triple = (self._guests[guest], self._hosts[source], self._hosts[destination])
+        self._guests[guest] = self._classes.hop(*triple).after
+        return triple
 
 
 def move_kinds(fleet: Fleet, classes: ClassTable, plan: Plan) -> tuple[MoveKind, ...]:
-    """The kinds in the order of their first migration. O(steps log steps)."""
-    walk = _Walk(
-        hosts={host.name: number for host, number in zip(fleet.hosts, classes.hosts_now, strict=True)},
-        upgraded={host.name: number for host, number in zip(fleet.hosts, classes.hosts_then, strict=True)},
-        guests={guest.name: number for guest, number in zip(fleet.guests, classes.guests, strict=True)},
-        pins={pin.guest: pin.psci for pin in plan.pins},
-    )
-    examples: dict[tuple[GuestClassId, HostClassId, HostClassId], Step] = {}
-    counts: dict[tuple[GuestClassId, HostClassId, HostClassId], int] = {}
-    for step in sorted((step for wave in plan.waves for step in wave.steps), key=lambda step: (step.end_s, step.start_s)):
-        triple = _advance(walk, classes, step)
-        if triple is not None:
-            examples.setdefault(triple, step)
-            counts[triple] = counts.get(triple, 0) + 1
-    return tuple(_kind(triple, counts[triple], step) for triple, step in examples.items())
-
-
-def _advance(walk: _Walk, classes: ClassTable, step: Step) -> tuple[GuestClassId, HostClassId, HostClassId] | None:
-    """Let one step end; for a migration, the kind that it is."""
-    if step.kind is StepKind.UPGRADE and step.host is not None:
-        walk.hosts[step.host] = walk.upgraded[step.host]
-    elif step.kind is StepKind.START and step.guest is not None and step.host is not None:
-        booted = classes.cold_boot(walk.guests[step.guest], walk.hosts[step.host], walk.pins.get(step.guest))
-        walk.guests[step.guest] = walk.guests[step.guest] if booted is None else booted
-    elif step.kind is StepKind.MIGRATE and step.guest is not None and step.source is not None and step.destination is not None:
-        triple = (walk.guests[step.guest], walk.hosts[step.source], walk.hosts[step.destination])
-        walk.guests[step.guest] = classes.hop(*triple).after
-        return triple
-    return None
+    """The kinds in the order of their first migration. The plan must have passed the judge. O(steps log steps)."""
+    walk = _Walk(fleet, classes, plan)
+    steps = walk.steps
+    examples: dict[_Triple, int] = {}
+    counts: Counter[_Triple] = Counter()
+    places = np.lexsort((np.arange(len(steps)), steps.start_s, steps.end_s))
+    changing = places[np.isin(steps.kind[places], [KIND_CODE[kind] for kind in (StepKind.UPGRADE, StepKind.START, StepKind.MIGRATE)])]
+    for step, kind, host, guest, source, destination in zip(
+        changing.tolist(),
+        *(column[changing].tolist() for column in (steps.kind, steps.host, steps.guest, steps.source, steps.destination)),
+        strict=True,
+    ):
+        match KINDS[kind]:
+            case StepKind.UPGRADE:
+                walk.upgrade(host)
+            case StepKind.START:
+                walk.boot(guest, host)
+            case _:
+                triple = walk.migrate(guest, source, destination)
+                examples.setdefault(triple, step)
+                counts[triple] += 1
+    return tuple(_kind(triple, counts[triple], steps.record(step)) for triple, step in examples.items())
 
 
 def _kind(triple: tuple[GuestClassId, HostClassId, HostClassId], count: int, step: Step) -> MoveKind:

@@ -14,6 +14,7 @@ from fleetplan.output.ways_back import no_way_sentence
 from fleetplan.rollout.invariants import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
 from fleetplan.rollout.plan import Bound, Plan, PointOfNoReturn, Step, StepKind, Wave
+from fleetplan.rollout.summary import WaveSummary, summary
 
 MOST_WAVES_IN_FULL = 12
 MOST_LANDINGS = 400
@@ -24,9 +25,10 @@ MOST_PATH = 16
 
 def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...]) -> Document:
     """The plan: what, when, what changes for guests, pins, ways back, bounds."""
+    waves = [summary(wave) for wave in plan.waves]
     sections = [
-        _summary(plan),
-        *_waves(plan),
+        _summary(plan, waves),
+        *_waves(plan, waves),
         *_landings(plan),
         *_changes(kinds),
         *_pins(plan),
@@ -38,12 +40,8 @@ def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...]) -> D
     return Document(tuple(sections))
 
 
-def _steps(plan: Plan) -> Iterator[Step]:
-    return (step for wave in plan.waves for step in wave.steps)
-
-
-def _summary(plan: Plan) -> Section:
-    kinds = Counter(step.kind for step in _steps(plan))
+def _summary(plan: Plan, waves: list[WaveSummary]) -> Section:
+    kinds = sum((Counter(wave.kinds) for wave in waves), Counter[StepKind]())
     if not plan.waves:
         return Section("", (Paragraph(f"Nothing to do: every host that can be upgraded runs {plan.target}.", Tone.GOOD),))
     what = (
@@ -55,7 +53,7 @@ def _summary(plan: Plan) -> Section:
     return Section("", (Paragraph(what), Paragraph(judged, Tone.GOOD)))
 
 
-def _waves(plan: Plan) -> Iterator[Section]:
+def _waves(plan: Plan, waves: list[WaveSummary]) -> Iterator[Section]:
     if plan.waves:
         columns = (
             Column(title="wave", align=Align.RIGHT),
@@ -66,21 +64,18 @@ def _waves(plan: Plan) -> Iterator[Section]:
             Column(title="ends", align=Align.RIGHT),
             Column(title="then"),
         )
-        yield Section("Waves", (Table(columns, tuple(_wave_row(wave) for wave in plan.waves)),))
+        yield Section("Waves", (Table(columns, tuple(map(_wave_row, plan.waves, waves))),))
 
 
-def _wave_row(wave: Wave) -> tuple[str, ...]:
-    kinds = Counter(step.kind for step in wave.steps)
-    work = [step for step in wave.steps if step.kind is not StepKind.GATE]
-    gates = "; ".join(step.note or "gate" for step in wave.steps if step.kind is StepKind.GATE)
+def _wave_row(wave: Wave, short: WaveSummary) -> tuple[str, ...]:
     return (
         str(wave.number),
         listed(wave.hosts),
-        str(kinds[StepKind.MIGRATE]),
-        str(kinds[StepKind.STOP]),
-        clock(min((step.start_s for step in work), default=0)),
-        clock(max((step.end_s for step in work), default=0)),
-        gates,
+        str(short.kinds.get(StepKind.MIGRATE, 0)),
+        str(short.kinds.get(StepKind.STOP, 0)),
+        clock(short.start_s),
+        clock(short.end_s),
+        "; ".join(gate.note or "gate" for gate in short.gates),
     )
 
 
