@@ -6,7 +6,7 @@ import mmap
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate, chain, islice
+from itertools import accumulate, chain, count, islice
 
 import msgspec
 import numpy as np
@@ -118,8 +118,9 @@ class _Reader:
 
     def __init__(self, placement: Placement) -> None:
         self._placement = placement
-        self._hosts: dict[HostName | None, int] = {None: NONE, **{name: place for place, name in enumerate(placement.host_names)}}
-        self._guests: dict[GuestName | None, int] = {None: NONE, **{name: place for place, name in enumerate(placement.guest_names)}}
+        self._hosts: dict[HostName | None, int] = dict(zip(placement.host_names, count()))
+        self._guests: dict[GuestName | None, int] = dict(zip(placement.guest_names, count()))
+        self._hosts[None] = self._guests[None] = NONE
         self._verdicts: dict[str | None, int] = {None: NO_VERDICT}
         self._verdicts.update(VERDICT_CODE)
         self._number: dict[StepId, int] = {}
