@@ -15,9 +15,9 @@ import msgspec
 from msgspec.structs import replace
 
 from fleetplan.findings.finding import Finding, Rule, Severity
-from fleetplan.fleet.model import Fleet, GuestName, HostName
+from fleetplan.fleet.model import Fleet, GuestName, HostName, Release
 from fleetplan.inventory.load import load
-from fleetplan.migration.classes import ClassTable
+from fleetplan.migration.classes import ClassTable, GuestStates
 
 if TYPE_CHECKING:
     from fleetplan.migration.diagnosis import Diagnosis
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fleetplan.rollout.move_report import MoveReport
     from fleetplan.rollout.moves import MoveKind
     from fleetplan.rollout.plan import Infeasible, Plan
+    from fleetplan.rollout.tally import Course
 
 
 class InputRefusedError(Exception):
@@ -52,21 +53,40 @@ class UnknownNameError(Exception):
         self.known = known
 
 
+class PlanRefusedError(Exception):
+    """A plan that something was to begin from does not hold for the inventory."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        super().__init__(f"{len(violations)} violations")
+        self.violations = violations
+
+
+class NoSuchWaveError(Exception):
+    """A plan has no wave of this number."""
+
+    def __init__(self, wave: int, last: int) -> None:
+        super().__init__(f"no wave {wave}")
+        self.wave = wave
+        self.last = last
+
+
 class Study(msgspec.Struct, frozen=True, dict=True):
     """A sound inventory and what follows from it, computed when first asked for.
 
-    `fleet` is without the waivers that have expired on `today`; `whole` is the fleet as written.
+    `fleet` is without the waivers that have expired on `today`; `whole` is the fleet as written. `states` say what guests are, where that
+    does not follow from the fleet: after some waves of a plan.
     """
 
     whole: Fleet
     fleet: Fleet
     remarks: tuple[Finding, ...]
     today: date
+    states: GuestStates | None = None
 
     @cached_property
     def classes(self) -> ClassTable:
         """Classes and verdicts of the fleet."""
-        return ClassTable(self.fleet)
+        return ClassTable(self.fleet, self.states)
 
     @cached_property
     def digest(self) -> str:
@@ -142,6 +162,64 @@ def make_plan(subject: Study) -> Planned:
     return Planned(outcome=outcome, violations=tuple(verify(subject.fleet, subject.classes, outcome, digest=subject.digest)))
 
 
+def retargeted(subject: Study, target: Release) -> Study:
+    """The same fleet with another target."""
+    return _changed(subject, replace(subject.whole, target=target), subject.states)
+
+
+def after_wave(subject: Study, plan: Plan, wave: int) -> Study:
+    """The fleet once the first waves of a plan have ended. Raises PlanRefusedError, NoSuchWaveError."""
+    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who judges
+    from fleetplan.rollout import state  # noqa: PLC0415 - as above
+
+    violations = verify(subject.fleet, subject.classes, plan, digest=subject.digest)
+    if violations:
+        raise PlanRefusedError(tuple(violations))
+    if not 0 <= wave <= len(plan.waves):
+        raise NoSuchWaveError(wave, len(plan.waves))
+    found = state.after_wave(subject.fleet, subject.classes, plan, wave)
+    return _changed(subject, replace(subject.whole, hosts=found.fleet.hosts, guests=found.fleet.guests), found.states)
+
+
+def _changed(subject: Study, whole: Fleet, states: GuestStates | None) -> Study:
+    return Study(whole, replace(whole, waivers=subject.fleet.waivers), subject.remarks, subject.today, states)
+
+
+def compare_courses(subject: Study, newer: Release) -> tuple[Course, Course]:
+    """A newer release has arrived: finish the rollout and begin again, or take the newer release from here on.
+
+    Raises PlanRefusedError (a bug: the judge refutes one of our plans).
+    """
+    return _course("finish, then again", subject, (subject.fleet.target, newer)), _course("retarget now", subject, (newer,))
+
+
+def _course(name: str, subject: Study, targets: tuple[Release, ...]) -> Course:
+    from fleetplan.rollout.plan import Infeasible  # noqa: PLC0415 - only who plans
+    from fleetplan.rollout.tally import Course, tally, total  # noqa: PLC0415 - numpy is loaded only by who plans
+
+    counted = []
+    for target in targets:
+        subject = retargeted(subject, target)
+        planned = make_plan(subject)
+        if isinstance(planned.outcome, Infeasible):
+            return Course(name=name, added=None, refusal=planned.outcome)
+        if planned.violations:
+            raise PlanRefusedError(planned.violations)
+        counted.append(tally(subject.fleet, planned.outcome))
+        subject = after_wave(subject, planned.outcome, len(planned.outcome.waves))
+    return Course(name=name, added=total(counted, len(subject.fleet.guests)))
+
+
+def plan_file(subject: Study, path: Path) -> Plan:
+    """The plan in a file. Raises InputRefusedError if it is none."""
+    from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
+
+    plan = read_plan(path, subject.fleet)
+    if isinstance(plan, tuple):
+        raise InputRefusedError(plan)
+    return plan
+
+
 def move_reasons(subject: Study, plan: Plan) -> tuple[tuple[MoveKind, Judgment], ...]:
     """Each kind of migration in the plan with its judgment, in the order of their first migration."""
     from fleetplan.rollout.moves import move_kinds  # noqa: PLC0415 - only who shows plans to people
@@ -166,12 +244,9 @@ def drawing(subject: Study, kind: Literal["states", "hosts", "steps"]) -> Drawin
 
 def verify_plan(subject: Study, path: Path) -> tuple[Violation, ...]:
     """Judge a plan file. Raises InputRefusedError if it is no plan."""
-    from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
     from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who judges
 
-    plan = read_plan(path, subject.fleet)
-    if isinstance(plan, tuple):
-        raise InputRefusedError(plan)
+    plan = plan_file(subject, path)
     return tuple(verify(subject.fleet, subject.classes, plan, digest=subject.digest))
 
 

@@ -20,6 +20,9 @@ GOLDEN = ROOT / "tests" / "golden"
 BIG = 20_000
 """Output longer than this many characters is kept as its first lines and a digest."""
 
+NEWER = "7.1.2,qemu-11.1.3"
+"""A release that arrives while rollouts run."""
+
 TODAY = ("--as-of", "2026-11-24")
 
 MESSAGE = "Could not set register fw reg 0 to 10003 (is 10001)"
@@ -63,6 +66,7 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/graph-states.{form}", ("graph", "states", path, "--format", form, *TODAY))
             yield Case(f"{stem}/mechanisms.{form}", ("mechanisms", path, "--format", form, *TODAY))
         yield Case(f"{stem}/explain-guest-host.text", ("explain", path, guest, host, *TODAY))
+        yield Case(f"{stem}/compare.text", ("plan", path, "--target", NEWER, "--compare", *TODAY))
         yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))
     yield Case("mechanisms.text", ("mechanisms",))

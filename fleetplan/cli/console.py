@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fleetplan.cli.exits import Exit
-from fleetplan.workflow import InputRefusedError, UnknownNameError
+from fleetplan.workflow import InputRefusedError, PlanRefusedError, UnknownNameError
 
 if TYPE_CHECKING:
     from fleetplan.output.document import Document
@@ -85,6 +85,11 @@ def refusals(verb: Callable[..., Exit]) -> Callable[..., Exit]:
             from fleetplan.output.views.findings import unknown_name_document  # noqa: PLC0415 - seldom needed
 
             tell(unknown_name_document(unknown.kind, unknown.name, unknown.known))
+        except PlanRefusedError as refuted:
+            from fleetplan.output.views.refusal import refuted_document  # noqa: PLC0415 - seldom needed
+
+            tell(refuted_document(refuted.violations))
+            return Exit.REFUTED
         return Exit.USAGE
 
     return told

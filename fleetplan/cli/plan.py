@@ -9,23 +9,44 @@ from pathlib import Path
 import click
 
 from fleetplan import workflow
-from fleetplan.cli.console import AS_OF, INVENTORY, emit_all, format_option, refusals, show, tell
+from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell
 from fleetplan.cli.exits import Exit
+from fleetplan.cli.situation import situated, situation
+from fleetplan.fleet.model import Release
 from fleetplan.inventory.planfile import plan_pieces, write_atomically
 from fleetplan.output.views.plan import plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
-from fleetplan.rollout.plan import Infeasible
+from fleetplan.rollout.plan import Infeasible, Plan
 
 
 @click.command("plan")
 @INVENTORY
+@situation
+@click.option("--compare", is_flag=True, help="With --target: finish the rollout and begin again, or retarget now? Both, side by side.")
 @format_option("text", "json")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write the plan, as JSON, to this file.")
 @AS_OF
 @refusals
-def command(inventory: Path, form: str, output: Path | None, today: date) -> Exit:
-    """Make a plan for INVENTORY (a file, or a folder), and have it judged before it is shown."""
-    subject = workflow.study(inventory, today)
+def command(
+    inventory: Path,
+    target: Release | None,
+    previous: Path | None,
+    wave: int | None,
+    compare: bool,
+    form: str,
+    output: Path | None,
+    today: date,
+) -> Exit:
+    """Make a plan for INVENTORY (a file, or a folder), and have it judged before it is shown.
+
+    With --previous and --state-after it begins from the state after a wave of another plan; with --target it leads to another release, such
+    as the old one.
+    """
+    if compare:
+        if target is None or output is not None:
+            raise click.UsageError("--compare goes with --target, the release that has arrived meanwhile, and without -o")
+        return _compare(*situated(inventory, today, None, previous, wave), target, form)
+    subject, _ = situated(inventory, today, target, previous, wave)
     planned = workflow.make_plan(subject)
     if planned.violations:
         tell(refuted_document(planned.violations))
@@ -39,6 +60,19 @@ def command(inventory: Path, form: str, output: Path | None, today: date) -> Exi
     else:
         show(plan_document(planned.outcome, workflow.move_reasons(subject, planned.outcome)))
     return Exit.NO_PLAN if isinstance(planned.outcome, Infeasible) else Exit.CLEAN
+
+
+def _compare(subject: workflow.Study, _: Plan | None, newer: Release, form: str) -> Exit:
+    courses = workflow.compare_courses(subject, newer)
+    if form == "json":
+        from fleetplan.output.courses import courses_json  # noqa: PLC0415 - one of the two is needed
+
+        emit(courses_json(courses))
+    else:
+        from fleetplan.output.views.courses import courses_document  # noqa: PLC0415 - as above
+
+        show(courses_document(courses))
+    return Exit.CLEAN if any(course.added is not None for course in courses) else Exit.NO_PLAN
 
 
 def _write(output: Path, pieces: Iterable[bytes]) -> None:

@@ -10,6 +10,8 @@ import click
 from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, refusals, show
 from fleetplan.cli.exits import Exit
+from fleetplan.cli.situation import situated, situation
+from fleetplan.fleet.model import Release
 from fleetplan.output.json import violations_json
 from fleetplan.output.views.refusal import accepted_document, refuted_document
 
@@ -17,12 +19,17 @@ from fleetplan.output.views.refusal import accepted_document, refuted_document
 @click.command("verify")
 @INVENTORY
 @click.argument("plan", type=click.Path(path_type=Path))
+@situation
 @format_option("text", "json")
 @AS_OF
 @refusals
-def command(inventory: Path, plan: Path, form: str, today: date) -> Exit:
-    """Judge PLAN (a file that `fleetplan plan -o` wrote) against INVENTORY."""
-    violations = workflow.verify_plan(workflow.study(inventory, today), plan)
+def command(inventory: Path, plan: Path, target: Release | None, previous: Path | None, wave: int | None, form: str, today: date) -> Exit:
+    """Judge PLAN (a file that `fleetplan plan -o` wrote) against INVENTORY.
+
+    A plan that was made with --target, or with --previous and --state-after, is judged with the same.
+    """
+    subject, _ = situated(inventory, today, target, previous, wave)
+    violations = workflow.verify_plan(subject, plan)
     if form == "json":
         emit(violations_json(violations))
     else:

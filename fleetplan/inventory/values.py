@@ -265,6 +265,11 @@ def _vmm_problem(name: str) -> str | None:
     return None
 
 
+def release_problem(kernel: str, vmm: str) -> str | None:
+    """What is wrong with the names of a release; None if nothing is."""
+    return _kernel_problem(kernel) or _vmm_problem(vmm)
+
+
 def kernel(node: Node, place: Place) -> Any:
     """A kernel release, as text."""
     value = text(node, place)
