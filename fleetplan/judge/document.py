@@ -149,6 +149,7 @@ def duration(case: Case) -> Iterator[Violation]:
 
 FIXED_S = {
     StepKind.CHECK: durations.CHECK_S,
+    StepKind.UNCORDON: durations.UNCORDON_S,
     StepKind.STOP: durations.STOP_S,
     StepKind.START: durations.START_S,
     StepKind.PIN: durations.PIN_S,

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleetplan.planner.packing import Placement
+from fleetplan.planner.occupancy import Occupancy
 from fleetplan.planner.problem import Problem
+from fleetplan.rollout.columns import Ints, Places
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stuck:
-    """The search cannot go on: hosts that remain, and for the first of each pool the guests that found no place."""
+    """The search cannot go on: hosts that remain, and by pool the guests of its first host that found no place."""
 
-    placement: Placement
-    remaining: list[int]
-    homeless: dict[str, list[int]]
+    occupancy: Occupancy
+    remaining: Ints
+    homeless: dict[int, Places]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Failure:
     """No plan: the problem, and what the search was stuck on (None: it never began)."""
 

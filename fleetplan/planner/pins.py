@@ -3,81 +3,110 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
 
 from fleetplan.firmware.guest_view import losses
 from fleetplan.migration.classes import GuestClassId, HostClassId
+from fleetplan.planner.grouping import distinct
 from fleetplan.planner.problem import PINS, Fate, Problem
+from fleetplan.rollout.columns import Flags, Ints, Places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boot:
-    """A guest that is stopped and started on the host where it stays, with a pin set in between or without."""
+    """How guests of one kind are stopped and started on the host where they stay: what they are afterwards, and the pin set in between."""
 
-    guest: int
-    host: int
     kind: GuestClassId
-    """What it is afterwards."""
     pin: str | None = None
     reason: str = ""
     cost: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Boots:
-    """`restarts` while their host is upgraded; `in_place` on hosts that are on the target already, for the sake of a pin."""
+    """Guests that boot while their host is upgraded (`guests`, by host), and those that do on hosts that are on the target already.
 
-    restarts: dict[int, Boot] = field(default_factory=dict)
-    in_place: tuple[Boot, ...] = ()
+    `boot` has the place of each guest's kind of boot in `boots`, `boot_in_place` likewise.
+    """
+
+    guests: Places
+    boot: Places
+    in_place: Places
+    boot_in_place: Places
+    boots: tuple[Boot, ...]
+
+    def pinned(self, boot: Places) -> Flags:
+        """Whether boots set a pin."""
+        return np.array([each.pin is not None for each in self.boots], np.bool_)[boot]
 
 
-def choose_boots(problem: Problem, pending: list[int]) -> Boots:
-    """All cold boots of a plan that upgrades these hosts."""
-    old = _old_classes(problem, pending)
-    restarts = {
-        guest: _restart(problem, guest, old) for host in pending for guest in problem.residents[host] if problem.fate[guest] is Fate.RESTART
-    }
-    return Boots(restarts, tuple(_reversing(problem, old)) if problem.fleet.policy.reversible else ())
+def choose_boots(problem: Problem) -> Boots:
+    """All cold boots of a plan. Each distinct case is worked out once."""
+    old = _old_classes(problem)
+    guests = problem.residents.items[(problem.fate == Fate.RESTART)[problem.residents.items]]
+    guests = guests[problem.pending[problem.guests.on[guests]]]
+    boots: list[Boot] = []
+    boot = _by_case(problem, guests, lambda guest: _restart(problem, guest, old), boots)
+    in_place, boot_in_place = _reversing(problem, old, boots)
+    return Boots(guests, boot, in_place, boot_in_place, tuple(boots))
 
 
-def _old_classes(problem: Problem, pending: list[int]) -> dict[str, dict[HostClassId, None]]:
+def _by_case(problem: Problem, guests: Ints, choose: Callable[[int], Boot | None], boots: list[Boot]) -> Places:
+    """For each guest the place of its boot in `boots`, -1 for none; cases are told apart by what decides."""
+    if not len(guests):
+        return np.zeros(0, np.int32)
+    on, may = problem.guests.on[guests], problem.guests.migratable[guests]
+    first, case = distinct(problem.guests.kind[guests], problem.now[on], problem.then[on], problem.hosts.pool[on], may)
+    chosen = [choose(guest) for guest in guests[first].tolist()]
+    places = []
+    for boot in chosen:
+        places.append(-1 if boot is None else len(boots))
+        boots += [] if boot is None else [boot]
+    return np.array(places, np.int32)[case]
+
+
+Goals = dict[HostClassId, None]
+
+
+def _old_classes(problem: Problem) -> dict[int, Goals]:
     """By pool, the classes to which a guest would go back."""
-    old: dict[str, dict[HostClassId, None]] = defaultdict(dict)
-    for host in pending:
-        old[problem.hosts[host].pool][problem.classes.hosts_now[host]] = None
+    pending = np.flatnonzero(problem.pending)
+    old: dict[int, Goals] = defaultdict(dict)
+    if len(pending):
+        first, _ = distinct(problem.hosts.pool[pending], problem.now[pending])
+        for host in pending[np.sort(first)].tolist():
+            old[int(problem.hosts.pool[host])][int(problem.now[host])] = None
     return old
 
 
-def _may_return(problem: Problem, kind: GuestClassId, host: HostClassId, old: dict[HostClassId, None]) -> bool:
+def _may_return(problem: Problem, kind: GuestClassId, host: HostClassId, old: Goals) -> bool:
     return any(problem.classes.hop(kind, host, goal).allowed for goal in old)
 
 
-def _restart(problem: Problem, guest: int, old: dict[str, dict[HostClassId, None]]) -> Boot:
+def _restart(problem: Problem, guest: int, old: dict[int, Goals]) -> Boot:
     """A restart in place: unpinned if that loses nothing, else with the newest version that keeps what is asked."""
-    host = problem.on[guest]
-    now, then = problem.classes.guests[guest], problem.classes.hosts_then[host]
-    goals = old[problem.hosts[host].pool]
+    host = int(problem.guests.on[guest])
+    now, then = int(problem.guests.kind[guest]), int(problem.then[host])
+    goals = old[int(problem.hosts.pool[host])]
     pins = problem.boot_pins(guest)
-    wants_return = problem.fleet.policy.reversible and problem.guests[guest].migratable
+    wants_return = problem.fleet.policy.reversible and bool(problem.guests.migratable[guest])
     chosen = pins[0]
     if wants_return:
         chosen = next((pin for pin in pins if _may_return(problem, _booted(problem, now, then, pin), then, goals)), pins[0])
-    return _boot(problem, guest, host, now, then, chosen, asked=wants_return and chosen is not None)
+    kind = _booted(problem, now, then, chosen)
+    if chosen is None:
+        return Boot(kind=kind)
+    asked = "keeps the way back to the old release open"
+    reason = asked if wants_return else f"the guest bears no PSCI version above {problem.guest(guest).psci_max}"
+    return Boot(kind=kind, pin=chosen, reason=reason, cost=_cost(problem, now, then, kind, restart=False))
 
 
 def _booted(problem: Problem, kind: GuestClassId, host: HostClassId, pin: str | None) -> GuestClassId:
     fresh = problem.classes.cold_boot(kind, host, pin)
     return kind if fresh is None else fresh
-
-
-def _boot(problem: Problem, guest: int, host: int, now: GuestClassId, then: HostClassId, pin: str | None, *, asked: bool) -> Boot:
-    kind = _booted(problem, now, then, pin)
-    if pin is None:
-        return Boot(guest=guest, host=host, kind=kind)
-    reason = (
-        "keeps the way back to the old release open" if asked else f"the guest bears no PSCI version above {problem.guests[guest].psci_max}"
-    )
-    return Boot(guest=guest, host=host, kind=kind, pin=pin, reason=reason, cost=_cost(problem, now, then, kind, restart=False))
 
 
 def _cost(problem: Problem, now: GuestClassId, host: HostClassId, pinned: GuestClassId, *, restart: bool) -> str:
@@ -87,24 +116,26 @@ def _cost(problem: Problem, now: GuestClassId, host: HostClassId, pinned: GuestC
     return "; ".join(part for part in ("a restart" if restart else "", f"without {lost}" if lost else "") if part) or "nothing"
 
 
-def _reversing(problem: Problem, old: dict[str, dict[HostClassId, None]]) -> list[Boot]:
+def _reversing(problem: Problem, old: dict[int, Goals], boots: list[Boot]) -> tuple[Places, Places]:
     """Guests on upgraded hosts that could not go back, may restart, and could go back with a pin."""
-    found = []
-    for host in problem.upgraded:
-        goals, here = old.get(problem.hosts[host].pool, {}), problem.classes.hosts_now[host]
-        for guest in problem.residents[host] if goals else ():
-            record, kind = problem.guests[guest], problem.classes.guests[guest]
-            if record.migratable and record.restartable and not _may_return(problem, kind, here, goals):
-                boot = _reversing_boot(problem, guest, host, goals)
-                found += [boot] if boot is not None else []
-    return found
+    nobody = np.zeros(0, np.int32)
+    if not problem.fleet.policy.reversible:
+        return nobody, nobody
+    guests = problem.residents.many(np.flatnonzero(problem.upgraded))
+    guests = guests[problem.guests.migratable[guests] & problem.guests.restartable[guests]]
+    boot = _by_case(problem, guests, lambda guest: _reversing_boot(problem, guest, old), boots)
+    return guests[boot >= 0], boot[boot >= 0]
 
 
-def _reversing_boot(problem: Problem, guest: int, host: int, goals: dict[HostClassId, None]) -> Boot | None:
-    kind, here = problem.classes.guests[guest], problem.classes.hosts_now[host]
+def _reversing_boot(problem: Problem, guest: int, old: dict[int, Goals]) -> Boot | None:
+    host = int(problem.guests.on[guest])
+    goals = old.get(int(problem.hosts.pool[host]), {})
+    kind, here = int(problem.guests.kind[guest]), int(problem.now[host])
+    if not goals or _may_return(problem, kind, here, goals):
+        return None
     for pin in PINS:
         if problem.boots(kind, here, pin) and _may_return(problem, _booted(problem, kind, here, pin), here, goals):
             pinned = _booted(problem, kind, here, pin)
             cost = _cost(problem, kind, here, pinned, restart=True)
-            return Boot(guest=guest, host=host, kind=pinned, pin=pin, reason="opens the way back to the old release", cost=cost)
+            return Boot(kind=pinned, pin=pin, reason="opens the way back to the old release", cost=cost)
     return None

@@ -1,136 +1,134 @@
-"""The fleet as the search sees it: indices, capacities, and what each guest may do."""
+"""The fleet as the search sees it: columns by host and guest number, and what each guest may do."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 from fnmatch import fnmatchcase
+from functools import cached_property
 
-from fleetplan.fleet.model import Fleet, Guest, HostState, Scope
-from fleetplan.fleet.policy import Immovable
+import numpy as np
+
+from fleetplan.fleet.model import Fleet, Guest, Host, HostState, Scope
+from fleetplan.fleet.policy import Immovable, Policy
 from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
+from fleetplan.planner.grouping import Runs, distinct
+from fleetplan.rollout.columns import SCOPE_CODE, STATE_CODE, VERDICT_CODE, Codes, Flags, Ints, Numbers, Places, fleet_columns
+from fleetplan.rollout.durations import BACK_S, START_S, STOP_S, migrations_s
 
 
-class Fate(Enum):
+class Fate(IntEnum):
     """What the plan does with a guest of a host that is upgraded."""
 
-    MOVE = "move"
-    RESTART = "restart"
-    STUCK = "stuck"
+    NONE = 0
+    """Its host is not upgraded."""
+    MOVE = 1
+    RESTART = 2
+    STUCK = 3
     """Neither can be done."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Slots:
-    """How many hosts of one place may be unavailable: the limit, and what is taken of it before the plan begins.
+    """How many hosts of each place of one scope may be unavailable: the limit, and what is taken of it before the plan begins.
 
-    `taken` are hosts that no plan brings back; `held` are cordoned ones that the plan upgrades: each has a slot until its uncordon.
+    `place` has the place of each host, the rest one entry per place. `taken` are hosts that no plan brings back; `held` are cordoned ones
+    that the plan upgrades: each has a slot until its uncordon.
     """
 
-    place: str
-    limit: int
-    taken: int
-    held: int
+    scope: str
+    names: tuple[str, ...]
+    place: Places
+    limit: Numbers
+    taken: Numbers
+    held: Numbers
 
     @property
-    def most(self) -> int:
+    def most(self) -> Numbers:
         """Hosts that the plan can ever have unavailable at once: more than the limit, if more are cordoned already."""
-        return max(self.limit - self.taken, self.held)
+        most: Numbers = np.maximum(self.limit - self.taken, self.held)
+        return most
 
     @property
-    def free(self) -> int:
+    def free(self) -> Numbers:
         """Slots that are free at the start."""
-        return max(self.limit - self.taken - self.held, 0)
+        free: Numbers = np.maximum(self.limit - self.taken - self.held, 0)
+        return free
+
+    @property
+    def debt(self) -> Numbers:
+        """How many held hosts must be back before the first slot is free."""
+        debt: Numbers = np.maximum(self.taken + self.held - self.limit, 0)
+        return debt
+
+    def used(self, hosts: Ints) -> list[int]:
+        """Places that some hosts are in and that have slots at all."""
+        there = np.bincount(self.place[hosts], minlength=len(self.limit))
+        return [int(place) for place in np.flatnonzero((there > 0) & (self.most > 0))]
 
 
 class Problem:
-    """Everything that the search asks about a fleet, by host and guest index. Built in O(hosts + guests)."""
+    """Everything that the search asks about a fleet, by host and guest number. Built in O(hosts + guests), in numpy steps."""
 
     def __init__(self, fleet: Fleet, classes: ClassTable) -> None:
         self.fleet = fleet
         self.classes = classes
-        self.hosts = fleet.hosts
-        self.guests = fleet.guests
-        self.index_of = {host.name: index for index, host in enumerate(fleet.hosts)}
-        self.on = [self.index_of[guest.on] for guest in fleet.guests]
-        self.residents: list[list[int]] = [[] for _ in fleet.hosts]
-        for guest, host in enumerate(self.on):
-            self.residents[host].append(guest)
-        self.pending = [index for index, host in enumerate(fleet.hosts) if self._needs_upgrade(index)]
-        self.upgraded = [index for index, host in enumerate(fleet.hosts) if host.release == fleet.target and host.state is HostState.UP]
-        policy = fleet.policy
-        self.capacity = [
-            (host.vcpus * policy.overcommit_vcpus_per_mille // 1000, host.memory_mib * policy.overcommit_memory_per_mille // 1000)
-            for host in fleet.hosts
-        ]
-        keep = 1000 - policy.reserve_per_mille
-        self.room = [(vcpus * keep // 1000, memory * keep // 1000) for vcpus, memory in self.capacity]
-        self.pools: dict[str, list[int]] = defaultdict(list)
-        for index, record in enumerate(fleet.hosts):
-            self.pools[record.pool].append(index)
-        self._scopes: list[Scope | None] = [self._scope(guest) for guest in fleet.guests]
-        self.goals = {pool: self._goal_classes(members) for pool, members in self.pools.items()}
-        self._fates: dict[tuple[object, ...], Fate] = {}
-        self.fate = {guest: self._fate(guest) for host in self.pending for guest in self.residents[host]}
-
-    def _needs_upgrade(self, index: int) -> bool:
-        host = self.fleet.hosts[index]
-        return host.release != self.fleet.target and host.state in {HostState.UP, HostState.CORDONED}
-
-    def _scope(self, guest: Guest) -> Scope | None:
-        group = self.fleet.groups.get(guest.group) if guest.group is not None else None
-        return None if group is None else group.apart
-
-    def _goal_classes(self, members: list[int]) -> dict[HostClassId, None]:
-        """Classes of hosts of a pool that are, or will be, on the target release and up."""
-        upgraded, pending = set(self.upgraded), set(self.pending)
-        return dict.fromkeys(self.classes.hosts_then[index] for index in members if index in upgraded or index in pending)
+        self.columns = fleet_columns(fleet, classes)
+        self.hosts, self.guests = self.columns.hosts, self.columns.guests
+        self.now, self.then = self.hosts.now, self.hosts.then
+        self.hops = Hops(classes)
+        up = self.hosts.state == STATE_CODE[HostState.UP]
+        self.cordoned: Flags = self.hosts.state == STATE_CODE[HostState.CORDONED]
+        self.upgraded: Flags = self.hosts.on_target & up
+        self.alive: Flags = ~self.hosts.on_target & (up | self.cordoned)
+        """Hosts that need the upgrade and can have it."""
+        self.capacity, self.room = capacities(self.hosts.size, fleet.policy)
+        self.largest: Numbers = np.maximum(self.room.max(axis=0, initial=1), 1)
+        """The largest room of any host, by resource."""
+        self.residents = Runs.of(self.guests.on, len(self.hosts.names))
+        self.pool_hosts = Runs.of(self.hosts.pool, len(self.hosts.pool_names))
+        self.fate = self._fates()
+        self.skipped = self._skipped()
+        self.pending: Flags = self.alive & ~self.skipped
+        self._landing: dict[tuple[tuple[str, ...], tuple[str, ...]], Flags] = {}
 
     # --- guests -------------------------------------------------------------------------------------------------------------------
 
-    def place(self, guest: int, host: int) -> tuple[str, str] | None:
-        """The place that a guest of a group kept apart takes on a host, None if it is in no such group."""
-        scope = self._scopes[guest]
-        if scope is None:
-            return None
-        there = self.hosts[host]
-        return (self.guests[guest].group or "", {Scope.HOST: there.name, Scope.RACK: there.rack, Scope.ZONE: there.zone}[scope])
+    @cached_property
+    def goals(self) -> dict[int, list[HostClassId]]:
+        """By pool, the classes of hosts that are, or will be, on the target release and up."""
+        there = np.flatnonzero(self.upgraded | self.alive)
+        first, _ = distinct(self.hosts.pool[there], self.then[there])
+        found: dict[int, list[HostClassId]] = {}
+        for host in there[np.sort(first)].tolist():
+            found.setdefault(int(self.hosts.pool[host]), []).append(int(self.then[host]))
+        return found
 
-    def may_land(self, guest: int, host: int) -> bool:
-        """Whether `allow` and `deny` let a guest onto a host."""
-        record, name = self.guests[guest], self.hosts[host].name
-        if record.allow and not any(fnmatchcase(name, pattern) for pattern in record.allow):
-            return False
-        return not any(fnmatchcase(name, pattern) for pattern in record.deny)
-
-    def is_choosy(self, guest: int) -> bool:
-        """Whether `allow` or `deny` say anything of the guest."""
-        return bool(self.guests[guest].allow or self.guests[guest].deny)
+    def _fates(self) -> Codes:
+        """By what decides it: class, host classes, pool, and what the guest may do. Each distinct case is worked out once."""
+        fates = np.zeros(len(self.guests.names), np.uint8)
+        some = np.flatnonzero(self.alive[self.guests.on])
+        on = self.guests.on[some]
+        may = 2 * self.guests.migratable[some] + self.guests.restartable[some]
+        first, case = distinct(self.guests.kind[some], self.now[on], self.then[on], self.hosts.pool[on], may)
+        fates[some] = np.array([self._fate(int(some[place])) for place in first], np.uint8)[case]
+        return fates
 
     def _fate(self, guest: int) -> Fate:
         """Move if any class of landing place takes it; else restart in place, if that is allowed and works."""
-        record, host = self.guests[guest], self.on[guest]
-        key = (self.classes.guests[guest], self.classes.hosts_now[host], self.hosts[host].pool, record.migratable, record.restartable)
-        if key not in self._fates:
-            self._fates[key] = self._kind_fate(guest)
-        return self._fates[key]
-
-    def _kind_fate(self, guest: int) -> Fate:
-        record, host = self.guests[guest], self.on[guest]
-        kind, here = self.classes.guests[guest], self.classes.hosts_now[host]
-        if record.migratable and any(self.classes.hop(kind, here, goal).allowed for goal in self.goals[self.hosts[host].pool]):
+        host = int(self.guests.on[guest])
+        kind, here = int(self.guests.kind[guest]), int(self.now[host])
+        goals = self.goals.get(int(self.hosts.pool[host]), [])
+        if self.guests.migratable[guest] and any(self.classes.hop(kind, here, goal).allowed for goal in goals):
             return Fate.MOVE
-        if self.fleet.policy.immovable is Immovable.RESTART and record.restartable and self.boot_pins(guest):
+        if self.fleet.policy.immovable is Immovable.RESTART and self.guests.restartable[guest] and self.boot_pins(guest):
             return Fate.RESTART
         return Fate.STUCK
 
     def boot_pins(self, guest: int) -> list[str | None]:
         """Pins with which the guest may cold boot on its host once that is upgraded, None (no new pin) first; empty if none."""
-        host = self.on[guest]
-        there = self.classes.hosts_then[host]
-        return [pin for pin in (None, *PINS) if self.boots(self.classes.guests[guest], there, pin)]
+        there = int(self.then[self.guests.on[guest]])
+        return [pin for pin in (None, *PINS) if self.boots(int(self.guests.kind[guest]), there, pin)]
 
     def boots(self, kind: GuestClassId, host: HostClassId, pin: str | None) -> bool:
         """Whether a guest comes up with a pin, and within its `psci_max`."""
@@ -140,38 +138,140 @@ class Problem:
         most = self.classes.guest_class(fresh).psci_max
         return most is None or self.classes.newest_psci(fresh) <= most
 
-    def movers(self, host: int) -> list[int]:
-        """Guests of a pending host that move."""
-        return [guest for guest in self.residents[host] if self.fate[guest] is Fate.MOVE]
+    def guest(self, number: int) -> Guest:
+        """A guest as a record."""
+        return self.fleet.guests[number]
+
+    def host(self, number: int) -> Host:
+        """A host as a record."""
+        return self.fleet.hosts[number]
+
+    @cached_property
+    def rule(self) -> Places:
+        """For each guest, the number of its pair of `allow` and `deny`; 0 where they say nothing."""
+        rules = np.zeros(len(self.guests.names), np.int32)
+        numbers: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
+        for guest in np.flatnonzero(self.guests.choosy).tolist():
+            record = self.guest(guest)
+            rules[guest] = numbers.setdefault((record.allow, record.deny), len(numbers) + 1)
+        return rules
+
+    def may_land(self, guest: int) -> Flags:
+        """For each host, whether `allow` and `deny` let a guest onto it."""
+        record = self.guest(guest)
+        key = (record.allow, record.deny)
+        if key not in self._landing:
+            names = self.hosts.names
+            self._landing[key] = np.fromiter((_admits(name, *key) for name in names), np.bool_, len(names))
+        return self._landing[key]
+
+    def _skipped(self) -> Flags:
+        """Hosts that stay as they are because policy skips hosts with guests that cannot be moved."""
+        found = np.zeros(len(self.hosts.names), np.bool_)
+        if self.fleet.policy.immovable is Immovable.SKIP:
+            found[self.guests.on[(self.fate != Fate.MOVE) & (self.fate != Fate.NONE)]] = True
+        return found
+
+    # --- groups -------------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def members(self) -> Runs:
+        """Guests by the group that keeps them apart."""
+        return Runs.of(self.guests.group, len(self.guests.group_names))
+
+    @cached_property
+    def apart_by_host_only(self) -> bool:
+        """Whether no group is kept apart over racks or zones."""
+        return bool((self.guests.group_scope == SCOPE_CODE[Scope.HOST]).all())
+
+    def place(self, group: Ints, host: Ints) -> Ints:
+        """The place that members of groups take on hosts: the host, its rack or its zone."""
+        if self.apart_by_host_only:
+            return host
+        scope = self.guests.group_scope[group]
+        wide = np.where(scope == SCOPE_CODE[Scope.RACK], self.hosts.rack[host], self.hosts.zone[host])
+        return np.where(scope == SCOPE_CODE[Scope.HOST], host, wide)
 
     # --- limits -------------------------------------------------------------------------------------------------------------------
 
-    def places(self, host: int) -> Iterator[tuple[str, str]]:
-        """The scopes of max-unavailable that a host counts in."""
-        record = self.hosts[host]
-        yield from (("fleet", ""), ("zone", record.zone), ("rack", record.rack))
+    @cached_property
+    def held(self) -> Flags:
+        """Hosts that are cordoned before the plan begins, and so have their slots already."""
+        return self.cordoned & ~self.hosts.on_target
 
-    def is_held(self, host: int) -> bool:
-        """Whether a host is cordoned before the plan begins, and so has its slot already."""
-        record = self.hosts[host]
-        return record.state is HostState.CORDONED and record.release != self.fleet.target
+    @cached_property
+    def slots(self) -> tuple[Slots, ...]:
+        """The slots of every scope that has a limit."""
+        limits, hosts = self.fleet.policy.max_unavailable, self.hosts
+        whole = np.zeros(len(hosts.names), np.int32)
+        scopes = (("fleet", limits.fleet, whole, ("",)), ("zone", limits.zone, hosts.zone, hosts.zone_names))
+        found = []
+        for scope, share, place, names in (*scopes, ("rack", limits.rack, hosts.rack, hosts.rack_names)):
+            if share is not None:
+                count = np.bincount(place, minlength=len(names))
+                limit = np.array([share.of(int(each)) for each in count], np.int64)
+                gone = (hosts.state != STATE_CODE[HostState.UP]) & ~self.alive
+                taken, held = (np.bincount(place[which], minlength=len(names)) for which in (gone, self.held))
+                found.append(Slots(scope, names, place, limit, taken, held))
+        return tuple(found)
 
-    def slots(self) -> dict[tuple[str, str], Slots]:
-        """For every place with a limit, its slots."""
-        limits = self.fleet.policy.max_unavailable
-        by_scope = {"fleet": limits.fleet, "zone": limits.zone, "rack": limits.rack}
-        pending = frozenset(self.pending)
-        hosts, taken, held = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
-        for index, host in enumerate(self.hosts):
-            for place in self.places(index):
-                hosts[place] += 1
-                taken[place] += host.state is not HostState.UP and index not in pending
-                held[place] += self.is_held(index)
-        return {
-            place: Slots(place[1], limit.of(count), taken[place], held[place])
-            for place, count in hosts.items()
-            if (limit := by_scope[place[0]]) is not None
-        }
+    # --- durations ----------------------------------------------------------------------------------------------------------------
+
+    def copies_s(self, guests: Ints, sources: Ints, destinations: Ints) -> Numbers:
+        """How long migrations are forecast to take."""
+        rate = self.hosts.bandwidth_mib_s
+        link = np.minimum(rate[sources], rate[destinations])
+        return migrations_s(self.guests.size[guests, 1], self.guests.dirty_rate_mib_s[guests], link)
+
+    @cached_property
+    def away_s(self) -> Numbers:
+        """For each host, the least time from cordon to uncordon: its streams send at its own rate, then it reboots and is checked."""
+        movers = np.flatnonzero(self.fate == Fate.MOVE)
+        on, hosts, streams = self.guests.on[movers], len(self.hosts.names), self.fleet.policy.streams
+        copies = self.copies_s(movers, on, on)
+        drain = -(-np.bincount(on, copies, hosts).astype(np.int64) // streams)
+        if streams > 1:
+            np.maximum.at(drain, on, copies)
+        stops = np.zeros(hosts, np.int64)
+        stops[self.guests.on[self.fate == Fate.RESTART]] = STOP_S
+        return np.maximum(drain, stops) + self.hosts.reboot_s + BACK_S
+
+    @cached_property
+    def expected_s(self) -> Numbers:
+        """For each host, about how long it keeps its guests busy: the time away, and what guests that stay take to stop and start."""
+        expected = self.away_s.copy()
+        expected[self.guests.on[self.fate == Fate.RESTART]] += STOP_S + START_S
+        return expected
+
+
+def capacities(size: Numbers, policy: Policy) -> tuple[Numbers, Numbers]:
+    """What hosts take with overcommit, and what of it landings may use."""
+    overcommit = np.array([policy.overcommit_vcpus_per_mille, policy.overcommit_memory_per_mille])
+    capacity = size * overcommit // 1000
+    return capacity, capacity * (1000 - policy.reserve_per_mille) // 1000
+
+
+def _admits(name: str, allow: tuple[str, ...], deny: tuple[str, ...]) -> bool:
+    wanted = not allow or any(fnmatchcase(name, pattern) for pattern in allow)
+    return wanted and not any(fnmatchcase(name, pattern) for pattern in deny)
+
+
+class Hops:
+    """The hops of a class table, for many guests at once. Each distinct hop is asked for once."""
+
+    def __init__(self, classes: ClassTable) -> None:
+        self._classes = classes
+
+    def look(self, kind: Ints, source: Ints, destination: Ints) -> tuple[Flags, Places, Codes]:
+        """Of each move, by classes: whether a plan may use it, what the guest is afterwards, and the code of the verdict."""
+        if not len(kind):
+            return np.zeros(0, np.bool_), np.zeros(0, np.int32), np.zeros(0, np.uint8)
+        first, case = distinct(kind, source, destination)
+        hops = [self._classes.hop(int(kind[place]), int(source[place]), int(destination[place])) for place in first]
+        allowed = np.array([hop.allowed for hop in hops], np.bool_)
+        after = np.array([hop.after for hop in hops], np.int32)
+        verdict = np.array([VERDICT_CODE[hop.verdict.value] for hop in hops], np.uint8)
+        return allowed[case], after[case], verdict[case]
 
 
 PINS = ("1.3", "1.2", "1.1", "1.0", "0.2")

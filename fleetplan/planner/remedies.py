@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import msgspec
+import numpy as np
 
 from fleetplan.fleet.model import Fleet, Host, HostName, HostState, Release
 from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share
@@ -15,6 +16,7 @@ from fleetplan.migration.reasons import Judgment
 from fleetplan.migration.vmm import newest_qemu, parse, profiles
 from fleetplan.planner.failure import Failure, Stuck
 from fleetplan.planner.problem import Fate, Problem
+from fleetplan.rollout.columns import Ints, Places
 from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Remedy, RemedyKind
 
 Again = Callable[[Fleet], bool]
@@ -37,14 +39,15 @@ def explain(failure: Failure, *, digest: str, again: Again) -> Infeasible:
 
 
 def _stuck(problem: Problem) -> list[int]:
-    return [guest for guest, fate in sorted(problem.fate.items()) if fate is Fate.STUCK]
+    found: list[int] = np.flatnonzero((problem.fate == Fate.STUCK) & problem.pending[problem.guests.on]).tolist()
+    return found
 
 
 def _stuck_guests(problem: Problem) -> Iterator[Cause]:
     """One cause per guest, the first twenty; the rest are counted in the last."""
     stuck = _stuck(problem)
     for guest in stuck[:MOST_NAMED]:
-        record = problem.guests[guest]
+        record = problem.guest(guest)
         facts = {"guest": str(record.name), "host": str(record.on)}
         if record.restartable and problem.fleet.policy.immovable is not Immovable.RESTART:
             facts["policy"] = f"immovable: {problem.fleet.policy.immovable.value}"
@@ -54,7 +57,7 @@ def _stuck_guests(problem: Problem) -> Iterator[Cause]:
 
 
 def _why_immovable(problem: Problem, guest: int) -> Iterator[Cause]:
-    record, host = problem.guests[guest], problem.on[guest]
+    record = problem.guest(guest)
     if not record.migratable:
         yield Cause(blocked_on=BlockedOn.PLACEMENT, facts={"guest": str(record.name), "migrate": "never"})
     else:
@@ -63,16 +66,16 @@ def _why_immovable(problem: Problem, guest: int) -> Iterator[Cause]:
     if not record.restartable:
         yield Cause(blocked_on=BlockedOn.VERDICT, facts={"guest": str(record.name), "restart": "never"})
     elif not problem.boot_pins(guest):
-        there = problem.classes.host_class(problem.classes.hosts_then[host]).release
+        there = problem.classes.host_class(int(problem.then[problem.guests.on[guest]])).release
         facts = {"guest": str(record.name), "psci_max": str(record.psci_max or "any"), "does_not_start_on": str(there)}
         yield Cause(blocked_on=BlockedOn.VERDICT, facts=facts)
 
 
 def _refusals(problem: Problem, guest: int) -> Iterator[Cause]:
     """What each class of landing place says."""
-    host = problem.on[guest]
-    kind, here = problem.classes.guests[guest], problem.classes.hosts_now[host]
-    for goal in problem.goals[problem.hosts[host].pool]:
+    host = int(problem.guests.on[guest])
+    kind, here = int(problem.guests.kind[guest]), int(problem.now[host])
+    for goal in problem.goals.get(int(problem.hosts.pool[host]), []):
         judgment = problem.classes.judgment(kind, here, goal)
         facts = {"to": str(problem.classes.host_class(goal).release), "verdict": judgment.verdict.value, **reason_facts(judgment)}
         yield Cause(blocked_on=BlockedOn.VERDICT, facts=facts)
@@ -102,7 +105,7 @@ def _for_guests(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
     """Allow the guests that are stuck to restart; or leave their hosts as they are."""
     yield from _other_vmm(problem)
     fleet, stuck = problem.fleet, set(_stuck(problem))
-    names = [str(problem.guests[guest].name) for guest in sorted(stuck)]
+    names = [str(problem.guest(guest).name) for guest in sorted(stuck)]
     restarting = tuple(
         msgspec.structs.replace(guest, restartable=True) if index in stuck else guest for index, guest in enumerate(fleet.guests)
     )
@@ -112,7 +115,7 @@ def _for_guests(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
         Remedy(kind=RemedyKind.ALLOW_RESTART, facts=facts),
         msgspec.structs.replace(fleet, guests=restarting, policy=policy),
     )
-    hosts = sorted({str(problem.guests[guest].on) for guest in stuck})
+    hosts = sorted({str(problem.guest(guest).on) for guest in stuck})
     yield (
         Remedy(kind=RemedyKind.SKIP_HOSTS, facts={"hosts": _named(hosts), "count": str(len(hosts))}),
         msgspec.structs.replace(fleet, policy=msgspec.structs.replace(fleet.policy, immovable=Immovable.SKIP)),
@@ -122,7 +125,7 @@ def _for_guests(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
 def _other_vmm(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
     """The same kernel with the newest VMM that is known, where a guest cannot move for its firmware's sake."""
     fleet, newest = problem.fleet, newest_qemu()
-    refused = [guest for guest in _stuck(problem) if problem.guests[guest].migratable]
+    refused = [guest for guest in _stuck(problem) if problem.guest(guest).migratable]
     if refused and fleet.target.vmm.startswith("qemu-") and profiles(parse(fleet.target.vmm)) != profiles(parse(newest)):
         target = Release(fleet.target.kernel, newest)
         facts = {"kernel": target.kernel, "vmm": target.vmm}
@@ -136,11 +139,14 @@ def _named(names: list[str]) -> str:
 # --- pools in which nothing goes on --------------------------------------------------------------------------------------------------
 
 
+def _by_pool(problem: Problem, stuck: Stuck) -> dict[int, Ints]:
+    """Hosts that remain, by pool."""
+    pool = problem.hosts.pool[stuck.remaining]
+    return {int(number): stuck.remaining[pool == number] for number in dict.fromkeys(pool.tolist())}
+
+
 def _stuck_pools(problem: Problem, stuck: Stuck) -> Iterator[Cause]:
-    by_pool: dict[str, list[int]] = {}
-    for host in stuck.remaining:
-        by_pool.setdefault(problem.hosts[host].pool, []).append(host)
-    for pool, hosts in by_pool.items():
+    for pool, hosts in _by_pool(problem, stuck).items():
         homeless = stuck.homeless.get(pool)
         if homeless is None:
             yield _no_slot(problem, pool, hosts)
@@ -148,25 +154,27 @@ def _stuck_pools(problem: Problem, stuck: Stuck) -> Iterator[Cause]:
             yield _no_room(problem, stuck, pool, hosts, homeless)
 
 
-def _no_slot(problem: Problem, pool: str, hosts: list[int]) -> Cause:
+def _no_slot(problem: Problem, pool: int, hosts: Ints) -> Cause:
     full = {
-        f"{scope} {place}".strip(): f"{slots.taken + slots.held} of {slots.limit} taken"
-        for (scope, place), slots in problem.slots().items()
-        if not slots.free and any((scope, place) in set(problem.places(host)) for host in hosts)
+        f"{slots.scope} {slots.names[place]}".strip(): f"{slots.taken[place] + slots.held[place]} of {slots.limit[place]} taken"
+        for slots in problem.slots
+        for place in np.unique(slots.place[hosts]).tolist()
+        if not slots.free[place]
     }
-    return Cause(blocked_on=BlockedOn.UNAVAILABLE, facts={"pool": pool, "waiting_hosts": str(len(hosts)), **full})
+    facts = {"pool": problem.hosts.pool_names[pool], "waiting_hosts": str(len(hosts)), **full}
+    return Cause(blocked_on=BlockedOn.UNAVAILABLE, facts=facts)
 
 
-def _no_room(problem: Problem, stuck: Stuck, pool: str, hosts: list[int], homeless: list[int]) -> Cause:
+def _no_room(problem: Problem, stuck: Stuck, pool: int, hosts: Ints, homeless: Places) -> Cause:
     """The first host that cannot be emptied, and why each of its guests that found no place found none."""
-    first = problem.on[homeless[0]]
-    landing = [host for host in problem.pools[pool] if host not in set(hosts) and problem.hosts[host].state is HostState.UP]
-    reasons = tuple(_why_homeless(problem, stuck, guest, landing) for guest in homeless[:MOST_NAMED])
-    vcpus, memory = stuck.placement.load(homeless)
-    kind = BlockedOn.CAPACITY if landing else BlockedOn.NO_UPGRADED_HOST
+    members = problem.pool_hosts.one(pool)
+    landing = members[stuck.occupancy.open[members]]
+    reasons = tuple(_why_homeless(problem, stuck, guest, landing) for guest in homeless[:MOST_NAMED].tolist())
+    vcpus, memory = problem.guests.size[homeless].sum(axis=0).tolist()
+    kind = BlockedOn.CAPACITY if len(landing) else BlockedOn.NO_UPGRADED_HOST
     facts = {
-        "pool": pool,
-        "host": str(problem.hosts[first].name),
+        "pool": problem.hosts.pool_names[pool],
+        "host": str(problem.hosts.names[stuck.occupancy.at[homeless[0]]]),
         "waiting_hosts": str(len(hosts)),
         "missing_vcpus": str(vcpus),
         "missing_memory_mib": str(memory),
@@ -174,22 +182,16 @@ def _no_room(problem: Problem, stuck: Stuck, pool: str, hosts: list[int], homele
     return Cause(blocked_on=kind, facts=facts, because=reasons)
 
 
-def _why_homeless(problem: Problem, stuck: Stuck, guest: int, landing: list[int]) -> Cause:
-    record, placement = problem.guests[guest], stuck.placement
+def _why_homeless(problem: Problem, stuck: Stuck, guest: int, landing: Places) -> Cause:
+    record, occupancy = problem.guest(guest), stuck.occupancy
     facts = {"guest": str(record.name), "needs_vcpus": str(record.vcpus), "needs_memory_mib": str(record.memory_mib)}
-    fitting = [
-        host
-        for host in landing
-        if placement.room[host][0] - placement.used[host][0] >= record.vcpus
-        and placement.room[host][1] - placement.used[host][1] >= record.memory_mib
-    ]
-    if not fitting:
+    fitting = landing[(occupancy.free(landing) >= problem.guests.size[guest]).all(axis=1)]
+    if not len(fitting):
         return Cause(blocked_on=BlockedOn.CAPACITY, facts=facts)
-    allowed = [host for host in fitting if problem.may_land(guest, host)]
-    if not allowed:
+    allowed = fitting[problem.may_land(guest)[fitting]]
+    if not len(allowed):
         return Cause(blocked_on=BlockedOn.PLACEMENT, facts=facts)
-    taken = [host for host in allowed if (place := problem.place(guest, host)) is not None and placement.members[place]]
-    if len(taken) == len(allowed):
+    if not occupancy.suits(guest, allowed).any():
         return Cause(blocked_on=BlockedOn.ANTI_AFFINITY, facts={**facts, "group": str(record.group)})
     return Cause(blocked_on=BlockedOn.FIRMWARE, facts=facts, because=tuple(_refusals(problem, guest)))
 
@@ -202,10 +204,11 @@ def _for_pools(problem: Problem, stuck: Stuck) -> Iterator[tuple[Remedy, Fleet]]
             Remedy(kind=RemedyKind.LOWER_RESERVE, facts={"reserve": "0%"}),
             msgspec.structs.replace(fleet, policy=msgspec.structs.replace(fleet.policy, reserve_per_mille=0)),
         )
-    if any(pool not in stuck.homeless for pool in {problem.hosts[host].pool for host in stuck.remaining}):
+    by_pool = _by_pool(problem, stuck)
+    if any(pool not in stuck.homeless for pool in by_pool):
         yield _more_unavailable(problem)
-    for pool in sorted({problem.hosts[host].pool for host in stuck.remaining} & stuck.homeless.keys()):
-        yield from _more_hosts(problem, pool, stuck)
+    for pool in sorted(by_pool.keys() & stuck.homeless.keys()):
+        yield from _more_hosts(problem, by_pool[pool])
 
 
 def _more_unavailable(problem: Problem) -> tuple[Remedy, Fleet]:
@@ -213,9 +216,9 @@ def _more_unavailable(problem: Problem) -> tuple[Remedy, Fleet]:
     fleet = problem.fleet
     limits = fleet.policy.max_unavailable
     need = dict.fromkeys(("fleet", "zone", "rack"), 0)
-    for (scope, _), slots in problem.slots().items():
-        if not slots.free:
-            need[scope] = max(need[scope], slots.taken + slots.held + 1)
+    for slots in problem.slots:
+        full = slots.free == 0
+        need[slots.scope] = int((slots.taken + slots.held + 1)[full].max(initial=0))
     raised = MaxUnavailable(
         fleet=Share(count=need["fleet"]) if need["fleet"] else limits.fleet,
         zone=Share(count=need["zone"]) if need["zone"] else limits.zone,
@@ -226,27 +229,26 @@ def _more_unavailable(problem: Problem) -> tuple[Remedy, Fleet]:
     return Remedy(kind=RemedyKind.RAISE_MAX_UNAVAILABLE, facts=facts), msgspec.structs.replace(fleet, policy=policy)
 
 
-def _more_hosts(problem: Problem, pool: str, stuck: Stuck) -> Iterator[tuple[Remedy, Fleet]]:
+def _more_hosts(problem: Problem, hosts: Ints) -> Iterator[tuple[Remedy, Fleet]]:
     """Hosts like the pool's own, the smallest shape first, one to three of them, already on the target release."""
     fleet = problem.fleet
     shapes: dict[tuple[int, int], Host] = {}
-    for host in stuck.remaining:
-        record = problem.hosts[host]
-        if record.pool == pool:
-            shapes.setdefault((record.memory_mib, record.vcpus), record)
+    for number in hosts.tolist():
+        record = problem.host(number)
+        shapes.setdefault((record.memory_mib, record.vcpus), record)
     for (memory, vcpus), like in sorted(shapes.items())[:3]:
         for count in range(1, MOST_HOSTS_ADDED + 1):
             added = tuple(_added(like, number, fleet) for number in range(1, count + 1))
-            hosts = tuple(sorted((*fleet.hosts, *added), key=lambda host: host.name))
+            enlarged = tuple(sorted((*fleet.hosts, *added), key=lambda host: host.name))
             facts = {
                 "hosts": str(count),
-                "pool": pool,
+                "pool": like.pool,
                 "zone": like.zone,
                 "vcpus": str(vcpus),
                 "memory_mib": str(memory),
                 "like": str(like.name),
             }
-            yield Remedy(kind=RemedyKind.ADD_HOST, facts=facts), msgspec.structs.replace(fleet, hosts=hosts)
+            yield Remedy(kind=RemedyKind.ADD_HOST, facts=facts), msgspec.structs.replace(fleet, hosts=enlarged)
 
 
 def _added(like: Host, number: int, fleet: Fleet) -> Host:

@@ -19,7 +19,10 @@ START_S = 30
 PIN_S = 1
 """Change of a guest's VMM configuration."""
 CORDON_S = 0
-UNCORDON_S = 0
+UNCORDON_S = 1
+"""A call to the orchestrator. Not 0: what frees something takes time, so that at equal times it comes before what takes it."""
+BACK_S = CHECK_S + UNCORDON_S
+"""From the first answer of an upgraded host until it takes guests again."""
 
 SLOWEST_SHARE = 20
 """A guest that dirties memory nearly as fast as a link carries it is throttled by the VMM (auto-converge): a migration is never

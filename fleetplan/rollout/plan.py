@@ -142,11 +142,23 @@ class PointOfNoReturn(msgspec.Struct, frozen=True, kw_only=True):
         return self.wave <= wave and (self.until is None or wave < self.until)
 
 
+class Among(StrEnum):
+    """The plans that a bound is proved for."""
+
+    ALL_PLANS = "all plans"
+    FEWEST_MOVES = "plans with the fewest moves"
+
+
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """What the plan reaches, and what no plan of the same fleet and policy can undercut."""
+    """What the plan reaches, and what no plan of the same fleet and policy can undercut: no plan at all, or none with as few moves.
+
+    `by` names the argument for the bound; a plan that a bound is not proved for has another one.
+    """
 
     plan: int
     bound: int
+    by: str = ""
+    among: Among = Among.ALL_PLANS
 
     @property
     def met(self) -> bool:

@@ -83,7 +83,7 @@ def _durations(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
     hosts = {host.name: host for host in fleet.hosts}
     guests = {guest.name: guest for guest in fleet.guests}
     fixed = {StepKind.CHECK: durations.CHECK_S, StepKind.STOP: durations.STOP_S, StepKind.START: durations.START_S}
-    fixed[StepKind.PIN] = durations.PIN_S
+    fixed |= {StepKind.PIN: durations.PIN_S, StepKind.UNCORDON: durations.UNCORDON_S}
     for step in steps_of(plan):
         least = fixed.get(step.kind, 0)
         if step.kind is StepKind.UPGRADE and step.host is not None:
@@ -123,7 +123,7 @@ def _gates(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
 
 def _holds_back(before: tuple[Wave, ...], gate: Step, plan: Plan) -> bool:
     """A gate waits for everything before it."""
-    others = [step for wave in before for step in wave.steps if step is not gate]
+    others = [step for wave in before for step in wave.steps if step.id != gate.id]
     return all(step.end_s <= gate.start_s for step in others) and {step.id for step in others} <= ancestors(plan, gate)
 
 

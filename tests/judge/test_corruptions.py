@@ -152,7 +152,8 @@ def unknown_guest(drawn: Drawn) -> Plan:
 
 
 def one_id_twice(drawn: Drawn) -> Plan:
-    return changed(drawn.plan, drawn.one(drawn.steps), id=drawn.one(drawn.steps).id)
+    victim = drawn.one(drawn.steps)
+    return changed(drawn.plan, victim, id=drawn.one(step for step in drawn.steps if step.id != victim.id).id)
 
 
 def earlier_than_it_may(drawn: Drawn) -> Plan:
@@ -208,7 +209,8 @@ def wrong_source(drawn: Drawn) -> Plan:
 
 
 def moved_twice(drawn: Drawn) -> Plan:
-    step = drawn.step(K.MIGRATE)
+    went = [step.guest for step in drawn.steps if step.kind is K.MIGRATE]
+    step = drawn.step(K.MIGRATE, lambda step: went.count(step.guest) == 1)
     return added(drawn, replace(step, id="again", after=(), start_s=drawn.end))
 
 
@@ -335,7 +337,8 @@ def step_of_host_left_out(drawn: Drawn) -> Plan:
 
 def hosts_swapped(drawn: Drawn) -> Plan:
     """Two upgrades change places; all else stays."""
-    first, second = drawn.step(K.UPGRADE), drawn.step(K.UPGRADE)
+    first = drawn.step(K.UPGRADE)
+    second = drawn.step(K.UPGRADE, lambda step: step.host != first.host)
     return changed(changed(drawn.plan, first, host=second.host), second, host=first.host)
 
 

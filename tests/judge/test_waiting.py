@@ -86,7 +86,7 @@ def upgrade(host: str, *after: str) -> tuple[Step, ...]:
     return (
         step(f"upgrade-{host}", StepKind.UPGRADE, 300, *after, host=host),
         step(f"check-{host}", StepKind.CHECK, 10, f"upgrade-{host}", host=host),
-        step(f"uncordon-{host}", StepKind.UNCORDON, 0, f"check-{host}", host=host),
+        step(f"uncordon-{host}", StepKind.UNCORDON, 1, f"check-{host}", host=host),
     )
 
 

@@ -334,4 +334,4 @@ def test_hosts_cordoned_beyond_the_limit_come_back_before_any_other_goes(make: A
     hosts = [make.host("a"), make.host("b", state=HostState.CORDONED), make.host("c", state=HostState.CORDONED)]
     outcome = planned(make.fleet(hosts, []))
     (cordon,) = [step for step in steps(outcome, StepKind.CORDON) if step.host == "a"]
-    assert cordon.start_s == 310
+    assert cordon.start_s == 311

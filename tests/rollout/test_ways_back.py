@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from msgspec.structs import replace
 
@@ -32,7 +33,7 @@ def back_from(state: State, old: Release) -> tuple[Fleet, ClassTable]:
 
 def stuck(problem: Problem, target: Release) -> set[GuestName]:
     """Guests on hosts of a release that have no move of their own."""
-    found = {problem.fleet.guests[guest] for guest, fate in problem.fate.items() if fate is Fate.STUCK}
+    found = {problem.fleet.guests[guest] for guest in np.flatnonzero(problem.fate == Fate.STUCK).tolist()}
     release = {host.name: host.release for host in problem.fleet.hosts}
     return {guest.name for guest in found if release[guest.on] == target}
 

@@ -1,0 +1,376 @@
+"""The search for waves: which hosts in which wave, and where their guests land.
+
+Restricted to plans in which a guest moves once, from an old host to an upgraded one, capacity is a matter of the final assignment:
+upgraded hosts only receive. So waves *grow* (hosts with little load first, each making more room than it took) and then *roll*: whole
+hosts onto whole hosts. Only where a pool has neither an upgraded nor an empty host, the host with the fewest guests is emptied onto old
+ones: a seed.
+
+    invariant of the loop: every wave upgrades at least one host, so there are at most as many waves as hosts
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from fleetplan.planner.blocks import head_that_fits, in_turn, match, shapes
+from fleetplan.planner.budget import UNLIMITED, Budget
+from fleetplan.planner.failure import Stuck
+from fleetplan.planner.occupancy import Occupancy
+from fleetplan.planner.packing import Bins, pack
+from fleetplan.planner.problem import Problem
+from fleetplan.rollout.columns import NONE, Codes, Flags, Numbers, Places
+
+HELPINGS = 3
+"""How often what pools could not use of a wave is handed round."""
+
+PATIENCE = 40
+"""Hosts that do not fit before a small pool gives up looking for one that does; large ones do so sooner."""
+
+MOST_SEEDS_TRIED = 200
+
+CEILING_PER_MILLE = 950
+"""How full hosts are filled with single guests, while that costs nothing."""
+
+
+class Progress(Protocol):
+    """What a search announces. It never prints."""
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """So much of a stage is done."""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody wants the search to stop."""
+
+
+class CancelledError(Exception):
+    """The search was told to stop."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaveChoice:
+    """What the search decided for one wave: hosts, and for each guest that moves from where to where, with the verdict's code."""
+
+    hosts: Places
+    guests: Places
+    sources: Places
+    goals: Places
+    verdicts: Codes
+
+
+@dataclass(slots=True)
+class _Wave:
+    """A wave in the making."""
+
+    budget: Budget
+    hosts: list[Places] = field(default_factory=list)
+    content: set[int] = field(default_factory=set)
+    """Pools that get no second helping: their old hosts take guests in this wave, or they leave late hosts out."""
+    homeless: dict[int, Places] = field(default_factory=dict)
+    """By pool that could take no host for want of room: the guests of the first host that found none."""
+
+    @property
+    def all_hosts(self) -> Places:
+        """Hosts that are in the wave."""
+        return np.concatenate(self.hosts) if self.hosts else np.zeros(0, np.int32)
+
+
+class Search:
+    """The state of one search. `seeds`: by pool, how many hosts to empty onto old ones before anything else."""
+
+    def __init__(
+        self, problem: Problem, progress: Progress | None = None, seeds: dict[int, int] | None = None, most_waves: int = 0
+    ) -> None:
+        self.problem = problem
+        self.occupancy = Occupancy(problem)
+        self.waves: list[WaveChoice] = []
+        self._progress = progress
+        self._seeds = dict(seeds or {})
+        self._most_waves = most_waves
+        self._left: Flags = problem.pending.copy()
+        self._total = int(problem.pending.sum())
+        self._shape = shapes(problem)
+        self._opens_s: Numbers = np.zeros(len(self._left), np.int64)
+        """About when each host is open again, if slots are free when they are needed."""
+        self._pools = [pool for pool in range(len(problem.hosts.pool_names)) if problem.pending[problem.pool_hosts.one(pool)].any()]
+
+    def run(self) -> Stuck | None:
+        """All waves; what it was stuck on, if it was."""
+        while True:
+            left = np.flatnonzero(self._left)
+            if self._progress is not None:
+                self._progress.report("waves", self._total - len(left), self._total)
+                if self._progress.cancelled:
+                    raise CancelledError
+            if not len(left):
+                return None
+            wave = self._wave()
+            if not wave.hosts:
+                return Stuck(self.occupancy, left, wave.homeless)
+            self._settle(np.concatenate(wave.hosts))
+
+    # --- one wave -----------------------------------------------------------------------------------------------------------------
+
+    def _wave(self) -> _Wave:
+        wave = _Wave(Budget.of_wave(self.problem, self.problem.pending & ~self._left, self._most()))
+        pools = self._pools
+        for _ in range(HELPINGS):
+            pending = {pool: self._pending(pool, wave) for pool in pools}
+            pools = [pool for pool in pools if len(pending[pool])]
+            wishes = [self._wish(pool, pending[pool], wave) for pool in pools]
+            grants = wave.budget.share_out(wishes, [len(pending[pool]) for pool in pools])
+            used_up = []
+            for pool, granted in zip(pools, grants, strict=True):
+                if len(granted) and self._take(pool, pending[pool], granted, wave) == len(granted) and pool not in wave.content:
+                    used_up.append(pool)
+            pools = used_up
+        return wave
+
+    def _most(self) -> int:
+        """Most hosts of this wave, by the gates that come after it."""
+        number = len(self.waves) + 1
+        limits = [gate.hosts for gate in self.problem.fleet.policy.gates if gate.hosts and (gate.after is None or number <= gate.after)]
+        return min(limits, default=UNLIMITED)
+
+    def _pending(self, pool: int, wave: _Wave) -> Places:
+        """Hosts of a pool that are in no wave yet."""
+        hosts = self.problem.pool_hosts.one(pool)
+        hosts = hosts[self._left[hosts]]
+        return hosts[~np.isin(hosts, np.concatenate(wave.hosts))] if wave.hosts else hosts
+
+    def _open(self, pool: int) -> Places:
+        hosts = self.problem.pool_hosts.one(pool)
+        return hosts[self.occupancy.open[hosts]]
+
+    def _wish(self, pool: int, pending: Places, wave: _Wave) -> Places:
+        """As many hosts as the pool's free room might take, but one at least when it is first asked."""
+        opened = self._open(pool)
+        hosts, count = self._growing(pending, opened)
+        whole = self.occupancy.whole(opened)
+        early = self._early(pending, whole)
+        if len(early) < min(len(whole), count):
+            wave.content.add(pool)
+            count = len(early)
+        return hosts[: max(count, 0 if wave.hosts else 1)]
+
+    def _early(self, pending: Places, whole: Places) -> Places:
+        """Whole hosts that should take another one. Those that open late leave the last hosts to the others, as far as waves allow.
+
+        The time is looked for by which the whole hosts, one after the other on each, have taken all that are pending.
+        """
+        waves = self._most_waves - len(self.waves)
+        if len(whole) * waves <= len(pending):
+            return whole
+        begins, lasts = self._opens_s[whole], int(self.problem.away_s[pending].mean()) + 1
+        low, high = 0, int(begins.max()) + lasts * (waves + 1)
+        while low < high:
+            middle = (low + high) // 2
+            if np.clip((middle - begins) // lasts, 0, waves).sum() >= len(pending):
+                high = middle
+            else:
+                low = middle + 1
+        early: Places = whole[begins + lasts <= high]
+        return early
+
+    def _growing(self, pending: Places, opened: Places) -> tuple[Places, int]:
+        """Hosts in the order in which they make most room for what they take, and how many of them the free room might take.
+
+        Where it might take all of them, those that take longest come first.
+        """
+        occupancy = self.occupancy
+        load, gain = occupancy.load[pending], np.maximum(occupancy.vacated(pending), 1)
+        scarce = int(np.argmax(load.sum(axis=0) / gain.sum(axis=0)))
+        later = ~self.problem.held[pending]
+        room = occupancy.free(opened).sum(axis=0)
+        if (load.sum(axis=0) <= room).all():
+            return pending[np.lexsort((pending, -self.problem.expected_s[pending], later))], len(pending)
+        order = np.lexsort((pending, load.sum(axis=1), load[:, scarce] / gain[:, scarce], later))
+        fits = (np.cumsum(load[order], axis=0) <= room).all(axis=1)
+        return pending[order], int(np.argmin(np.append(fits, False)))
+
+    def _take(self, pool: int, pending: Places, granted: Places, wave: _Wave) -> int:
+        """Take as many hosts of a pool as were granted, or as there is room for; how many that were."""
+        problem = self.problem
+        budget = wave.budget.within(granted, problem.hosts.zone, len(problem.hosts.zone_names))
+        opened = self._open(pool)
+        whole = self._early(pending, self.occupancy.whole(opened))
+        seeds = self._seeds.pop(pool, 0)
+        if seeds and not len(opened):
+            wave.content.add(pool)
+            taken = self._seed_many(pending, min(seeds, len(granted)), budget)
+        elif len(whole) >= len(granted):
+            used = opened[self._opens_s[opened] <= self._opens_s[whole].max(initial=0)]
+            taken = self._roll(pending, used, whole, budget)
+        else:
+            taken = self._grow(pending, opened, whole, len(granted), budget)
+        if len(taken) < len(granted) and not seeds:
+            budget.take(taken)
+            more, homeless = self._one_by_one(pending, taken, opened, budget)
+            taken = np.concatenate((taken, more))
+            if not len(taken) and not np.isin(self.problem.hosts.pool[wave.all_hosts], pool).any():
+                wave.content.add(pool)
+                taken = self._seed(pending, opened, budget)
+                if not len(taken) and homeless is not None:
+                    wave.homeless[pool] = homeless
+        wave.budget.take(taken)
+        wave.hosts += [taken] if len(taken) else []
+        return len(taken)
+
+    # --- grow ---------------------------------------------------------------------------------------------------------------------
+
+    def _grow(self, pending: Places, opened: Places, whole: Places, most: int, budget: Budget) -> Places:
+        """Fill all free room with the hosts that make most room; fewer hosts, until all their guests find a place."""
+        ordered, count = self._growing(pending, opened)
+        ordered = ordered[budget.admits(ordered)]
+        count = min(count, most, len(ordered))
+        while count > len(whole):
+            chosen = ordered[:count]
+            guests = self.occupancy.movers.many(chosen)
+            if not len(self._pack(guests, opened)):
+                return chosen
+            self._withdraw(guests)
+            count -= max(1, count * 3 // 100)
+        if not len(whole):
+            return ordered[:0]
+        budget.most = min(budget.most, len(whole))
+        taken = self._roll(pending, opened, whole, budget)
+        budget.most = most
+        return taken
+
+    def _pack(self, guests: Places, hosts: Places) -> Places:
+        """Land guests as tightly as they go; who found no place."""
+        return pack(self.occupancy, guests, Bins.of(self.occupancy, hosts))
+
+    def _withdraw(self, guests: Places) -> None:
+        self.occupancy.withdraw(guests[self.occupancy.goal[guests] != NONE])
+
+    def _one_by_one(self, pending: Places, taken: Places, opened: Places, budget: Budget) -> tuple[Places, Places | None]:
+        """Further hosts that fit, the one with the least load first; and who was the first to find no place."""
+        occupancy = self.occupancy
+        ordered, _ = self._growing(pending, opened)
+        ordered = ordered[~np.isin(ordered, taken)]
+        found: list[int] = []
+        misses, first_homeless, patience = 0, None, max(min(PATIENCE, 2000 // max(len(pending), 1)), 3)
+        for host in ordered.tolist():
+            if misses > patience or budget.most <= 0:
+                break
+            one = np.array([host], np.int32)
+            if not budget.admits(one)[0]:
+                continue
+            guests = occupancy.movers.one(host)
+            homeless = self._pack(guests, opened)
+            if len(homeless):
+                first_homeless = homeless if first_homeless is None else first_homeless
+                self._withdraw(guests)
+                misses += 1
+            else:
+                budget.take(one)
+                found.append(host)
+        return np.array(found, np.int32), first_homeless
+
+    # --- roll ---------------------------------------------------------------------------------------------------------------------
+
+    def _roll(self, pending: Places, opened: Places, whole: Places, budget: Budget) -> Places:
+        """Whole hosts onto whole hosts, all shapes in turn, the longest first; guests that do not fit go where there is room."""
+        problem, occupancy = self.problem, self.occupancy
+        ordered = pending[in_turn(self._shape[pending], problem.expected_s[pending])]
+        ordered = ordered[np.argsort(~problem.held[ordered], kind="stable")]
+        chosen = ordered[budget.admits(ordered)]
+        goal, fits = match(occupancy, chosen, whole, self._shape, self._opens_s)
+        guests = occupancy.movers.many(chosen)
+        owner = np.repeat(np.arange(len(chosen)), occupancy.movers.count(chosen))
+        spilled = self._land_blocks(guests, owner, goal, fits)
+        homeless = self._spill(spilled, opened)
+        lost = np.unique(occupancy.at[homeless])
+        self._withdraw(occupancy.movers.many(lost))
+        return chosen[~np.isin(chosen, lost)]
+
+    def _land_blocks(self, guests: Places, owner: Numbers, goal: Places, fits: Flags) -> Places:
+        """Land the guests of matched hosts; those that may not, or do not fit, are left over."""
+        problem, occupancy = self.problem, self.occupancy
+        there = goal[owner]
+        ok = there != NONE
+        tight = np.flatnonzero(ok & ~fits[owner])
+        if len(tight):
+            room = np.zeros((len(goal), problem.room.shape[1]), np.int64)
+            matched = np.flatnonzero(goal != NONE)
+            room[matched] = occupancy.free(goal[matched])
+            ok[tight] = head_that_fits(occupancy.size[guests[tight]], owner[tight], room)
+        ok[ok] = self._may_land(guests[ok], there[ok])
+        some = np.flatnonzero(ok)
+        ok[some[occupancy.clashes(guests[some], there[some])]] = False
+        occupancy.enter(guests[ok], there[ok])
+        over: Places = guests[~ok]
+        return over
+
+    def _may_land(self, guests: Places, hosts: Places) -> Flags:
+        problem, occupancy = self.problem, self.occupancy
+        source = occupancy.host_class[occupancy.at[guests]]
+        allowed, _, _ = problem.hops.look(occupancy.kind[guests], source, occupancy.host_class[hosts])
+        for place in np.flatnonzero(problem.guests.choosy[guests]).tolist():
+            allowed[place] &= problem.may_land(int(guests[place]))[hosts[place]]
+        return allowed
+
+    def _spill(self, guests: Places, opened: Places) -> Places:
+        """Land single guests: below the ceiling and spread out first, then wherever they fit; who found no place."""
+        if len(guests):
+            partly = opened[~np.isin(opened, self.occupancy.whole(opened))]
+            guests = pack(self.occupancy, guests, Bins.of(self.occupancy, partly, CEILING_PER_MILLE), spread=True)
+        return self._pack(guests, opened) if len(guests) else guests
+
+    # --- seeds --------------------------------------------------------------------------------------------------------------------
+
+    def _fewest(self, hosts: Places) -> Places:
+        occupancy = self.occupancy
+        load = occupancy.load[hosts]
+        ordered: Places = hosts[np.lexsort((hosts, *load.T, occupancy.mover_count[hosts]))]
+        return ordered
+
+    def _old(self, pending: Places) -> Places:
+        old: Places = pending[~self.problem.cordoned[pending]]
+        return old
+
+    def _seed(self, pending: Places, opened: Places, budget: Budget) -> Places:
+        """Empty the host with the fewest guests, where need be onto old hosts: those guests move twice."""
+        ordered = self._fewest(pending)
+        ordered = ordered[[bool(budget.admits(ordered[place : place + 1])[0]) for place in range(len(ordered))]]
+        for host in ordered[:MOST_SEEDS_TRIED].tolist():
+            guests = self.occupancy.movers.one(host)
+            homeless = self._pack(guests, opened)
+            old = self._old(pending)
+            homeless = self._pack(homeless, old[old != host]) if len(homeless) else homeless
+            if not len(homeless):
+                return np.array([host], np.int32)
+            self._withdraw(guests)
+        return ordered[:0]
+
+    def _seed_many(self, pending: Places, count: int, budget: Budget) -> Places:
+        """Empty several hosts onto old ones at once; fewer, until all their guests find a place."""
+        ordered = self._fewest(pending)
+        ordered = ordered[budget.admits(ordered)]
+        old = self._old(pending)
+        while count > 0:
+            chosen = ordered[:count]
+            guests = self.occupancy.movers.many(chosen)
+            homeless = pack(self.occupancy, guests, Bins.of(self.occupancy, old[~np.isin(old, chosen)]), spread=True)
+            if not len(homeless):
+                return chosen
+            self._withdraw(guests)
+            count -= max(1, count // 10)
+        return ordered[:0]
+
+    # --- the end of a wave --------------------------------------------------------------------------------------------------------
+
+    def _settle(self, hosts: Places) -> None:
+        occupancy = self.occupancy
+        guests = occupancy.movers.many(hosts)
+        sources, goals = occupancy.at[guests], occupancy.goal[guests]
+        verdicts = occupancy.settle(hosts, guests)
+        begins = np.zeros(len(self._left), np.int64)
+        np.maximum.at(begins, sources, self._opens_s[goals])
+        self._opens_s[hosts] = begins[hosts] + self.problem.away_s[hosts]
+        self._left[hosts] = False
+        self.waves.append(WaveChoice(hosts, guests, sources, goals, verdicts))
