@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from fleetplan.fleet.model import GuestName, Release
+from fleetplan.fleet.model import GuestName, HostName, Release
 from fleetplan.fleet.policy import Immovable
 from fleetplan.judge.case import Case
 from fleetplan.judge.layout import NEVER, listed
-from fleetplan.migration.classes import HostClassId
+from fleetplan.migration.classes import PINS, ClassTable, HostClassId
 from fleetplan.rollout.columns import NONE, Flags, Numbers, Places
 from fleetplan.rollout.distinct import distinct
 from fleetplan.rollout.invariants import InvariantId, Violation
@@ -31,6 +31,36 @@ def ways_back(case: Case) -> Iterator[Violation]:
         for guest in listed((claimed != real) & ~told):
             yield case.broken(InvariantId.CLAIMS, f"guest {case.guests.names[guest]}", wave=wave, claimed_no_return=claimed[guest])
         told |= claimed != real
+    yield from _births(case, old)
+
+
+def _births(case: Case, old: Release | None) -> Iterator[Violation]:
+    """Whether the plan says where, and from when on, births have no way back; and with which PSCI pin they have."""
+    said = {(birth.wave, birth.pool, birth.like, birth.hosts, birth.pin) for birth in case.plan.closed_births}
+    for birth in sorted(said ^ _closed_births(case, old), key=str):
+        yield case.broken(InvariantId.CLAIMS, f"births like on {birth[2]}", wave=birth[0], claimed=birth in said, pin=birth[4])
+
+
+def _closed_births(case: Case, old: Release | None) -> set[tuple[int, str, HostName, int, str | None]]:
+    """By pool and class of hosts that are, or come to be, on the target: first wave, pool, first host, number of hosts, pin that helps."""
+    found: set[tuple[int, str, HostName, int, str | None]] = set()
+    if old is None:
+        return found
+    goals, hosts, table = _goals(case, old), case.hosts, case.classes
+    there = case.alive & (hosts.on_target | (case.wave_of_host > 0))
+    for pool in np.unique(hosts.pool[there]).tolist():
+        for kind in np.unique(hosts.then[there & (hosts.pool == pool)]).tolist():
+            members = np.flatnonzero(there & (hosts.pool == pool) & (hosts.then == kind))
+            ways = [psci for psci in (None, *PINS) if _birth_returns(table, kind, psci, goals[pool])]
+            if table.birth(kind) is not None and None not in ways:
+                wave, like = int(case.wave_of_host[members].min()), min(hosts.names[host] for host in members.tolist())
+                found.add((wave, hosts.pool_names[pool], like, len(members), ways[0] if ways else None))
+    return found
+
+
+def _birth_returns(table: ClassTable, here: HostClassId, psci: str | None, goals: Mapping[HostClassId, int]) -> bool:
+    born = table.birth(here, psci)
+    return born is not None and any(table.hop(born, here, goal).allowed for goal in goals)
 
 
 def _old_release(case: Case) -> Release | None:

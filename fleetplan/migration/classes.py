@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from fleetplan.firmware.candidates import MOST_CANDIDATES, Fact, FactKind
 from fleetplan.firmware.registers import psci_value
-from fleetplan.fleet.model import Fleet, Guest, Host, HostFacts, Release
+from fleetplan.fleet.model import Equipment, Fleet, Guest, Host, HostFacts, Release
 from fleetplan.migration.births import Births, Doubt
 from fleetplan.migration.carry import Carried, Guests, GuestState, Possible, distinct
 from fleetplan.migration.offers import HostOffer, features_of, offer, offer_after, suited
@@ -307,6 +307,15 @@ class ClassTable:
         if key not in self._boots:
             self._boots[key] = self._cold_boot(*key)
         return self._boots[key]
+
+    def birth(self, host: HostClassId, psci: str | None = None) -> GuestClassId | None:
+        """The class of a plain guest that is started on a host for the first time, with a PSCI pin or without. None: it does not start."""
+        offered = self._offers[host]
+        place = suited(offered, features_of(Equipment(), offered), None)
+        if psci is not None and not all(vmm.knows_pin for vmm in place.vmms):
+            return None
+        found = list(self._births.cold(place, None if psci is None else psci_value(psci)))
+        return None if len(found) < len(place.kvms) else self._intern(found)
 
     def _cold_boot(self, guest: GuestClassId, host: HostClassId, psci: str | None) -> GuestClassId | None:
         state = self._guests[guest][0].state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
 from fleetplan.fleet.model import Fleet, HostName
 from fleetplan.migration.classes import ClassTable
@@ -14,9 +15,10 @@ from fleetplan.planner.pins import choose_boots
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.planner.remedies import explain
 from fleetplan.planner.steps import Layout, critical_path, gates_after, soak_s, tail_s
+from fleetplan.planner.stones import stepping_stones
 from fleetplan.planner.waves import CancelledError, Progress, Search
 from fleetplan.planner.ways_back import with_ways_back
-from fleetplan.rollout.columns import STATES, Placement, Steps
+from fleetplan.rollout.columns import STATES, Placement, Places, Steps
 from fleetplan.rollout.durations import PIN_S, START_S, STOP_S
 from fleetplan.rollout.plan import Bounds, HostSite, Infeasible, Plan, PlanStatus, Wave
 
@@ -32,7 +34,15 @@ def plan(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress |
     outcome = attempt(fleet, classes, digest=digest, progress=progress)
     if isinstance(outcome, Plan):
         return outcome
-    return explain(outcome, digest=digest, again=lambda other: _succeeds(other, classes, digest))
+    told = explain(outcome, digest=digest, again=lambda other: _succeeds(other, classes, digest))
+    blocked = _blocked(outcome.problem).tolist() if outcome.stuck is None else []
+    stones = stepping_stones(fleet, classes, blocked, lambda other, table: _once(other, table, digest)) if blocked else ()
+    return replace(told, remedies=(*(replace(stone, tried=True) for stone in stones), *told.remedies))
+
+
+def _once(fleet: Fleet, classes: ClassTable, digest: str) -> Plan | None:
+    found = attempt(fleet, classes, digest=digest)
+    return found if isinstance(found, Plan) else None
 
 
 def _succeeds(fleet: Fleet, classes: ClassTable, digest: str) -> bool:
@@ -42,7 +52,7 @@ def _succeeds(fleet: Fleet, classes: ClassTable, digest: str) -> bool:
 def attempt(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None) -> Plan | Failure:
     """Search once, without looking for remedies."""
     problem = Problem(fleet, classes)
-    if bool(((problem.fate == Fate.STUCK) & problem.pending[problem.guests.on]).any()):
+    if len(_blocked(problem)):
         return Failure(problem, None)
     floor = Floor(problem)
     search = Search(problem, progress, most_waves=floor.waves + (floor.waves >= SPARE_WAVE_PER))
@@ -50,6 +60,12 @@ def attempt(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progres
     if stuck is not None:
         return Failure(problem, stuck)
     return _plan(problem, floor, search, digest)
+
+
+def _blocked(problem: Problem) -> Places:
+    """Guests of hosts that are to be upgraded that can neither move nor restart."""
+    found: Places = np.flatnonzero((problem.fate == Fate.STUCK) & problem.pending[problem.guests.on]).astype(np.int32)
+    return found
 
 
 def _plan(problem: Problem, floor: Floor, search: Search, digest: str) -> Plan:
@@ -83,7 +99,7 @@ def _plan(problem: Problem, floor: Floor, search: Search, digest: str) -> Plan:
         },
         placement=Placement(problem.guests.names, names, problem.guests.on),
     )
-    return with_ways_back(fleet, problem.classes, made)
+    return with_ways_back(fleet, problem.classes, made, problem.columns)
 
 
 def _skipped(problem: Problem) -> dict[HostName, str]:

@@ -15,12 +15,12 @@ import numpy as np
 
 from fleetplan.fleet.model import Fleet, GuestName, HostState, Release
 from fleetplan.fleet.policy import Immovable
-from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
+from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClassId
 from fleetplan.planner.remedies import reason_facts
 from fleetplan.rollout.columns import STATE_CODE, Flags, FleetColumns, Numbers, Places, fleet_columns
 from fleetplan.rollout.distinct import distinct
 from fleetplan.rollout.history import NEVER, History, history
-from fleetplan.rollout.plan import BlockedOn, Cause, Plan, PointOfNoReturn
+from fleetplan.rollout.plan import BlockedOn, Cause, ClosedBirth, Plan, PointOfNoReturn
 
 Goals = dict[HostClassId, int]
 """Classes that hosts of a pool have on the old release, and the wave from whose end on a guest could land on one of them."""
@@ -37,16 +37,19 @@ class _Stays:
     until: Numbers
 
 
-def with_ways_back(fleet: Fleet, classes: ClassTable, plan: Plan) -> Plan:
-    """The plan with its old release and its points of no return. O(steps log steps + hosts + guests)."""
-    columns = fleet_columns(fleet, classes)
+def with_ways_back(fleet: Fleet, classes: ClassTable, plan: Plan, columns: FleetColumns | None = None) -> Plan:
+    """The plan with its old release, its points of no return, and what it says of births. O(steps log steps + hosts + guests).
+
+    `columns` are those of the fleet, where they have been made already.
+    """
+    columns = columns or fleet_columns(fleet, classes)
     past = history(columns, classes, plan)
     old = old_release(fleet, past)
     if old is None:
         return plan
-    return msgspec.structs.replace(
-        plan, back_to=old, points_of_no_return=_Search(fleet, classes, columns, past, old).points(len(plan.waves))
-    )
+    search = _Search(fleet, classes, columns, past, old)
+    points, births = search.points(len(plan.waves)), tuple(search.births())
+    return msgspec.structs.replace(plan, back_to=old, points_of_no_return=points, closed_births=births)
 
 
 def old_release(fleet: Fleet, past: History) -> Release | None:
@@ -143,21 +146,54 @@ class _Search:
         open_ = (since for goal, since in self._goals[pool].items() if self._classes.hop(kind, here, goal).allowed)
         return min(open_, default=NEVER)
 
+    # --- births ---------------------------------------------------------------------------------------------------------------------
+
+    def births(self) -> Iterator[ClosedBirth]:
+        """Kinds of upgraded hosts on which a guest should not be born as it usually is, by wave and pool."""
+        hosts, since = self._columns.hosts, self._past.upgraded_in
+        kinds: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for host in np.flatnonzero(self._alive & (since < NEVER)).tolist():
+            kinds[int(hosts.pool[host]), int(hosts.then[host])].append(host)
+        found = [self._birth(pool, kind, members) for (pool, kind), members in kinds.items()]
+        yield from sorted((birth for birth in found if birth is not None), key=lambda birth: (birth.wave, birth.pool, birth.like))
+
+    def _birth(self, pool: int, here: HostClassId, members: list[int]) -> ClosedBirth | None:
+        born = self._classes.birth(here)
+        if born is None or self._returns(born, here, pool):
+            return None
+        pinned = ((psci, self._classes.birth(here, psci)) for psci in PINS)
+        return ClosedBirth(
+            wave=min(int(self._past.upgraded_in[host]) for host in members),
+            pool=self._columns.hosts.pool_names[pool],
+            like=min(self._columns.hosts.names[host] for host in members),
+            hosts=len(members),
+            pin=next((psci for psci, kind in pinned if kind is not None and self._returns(kind, here, pool)), None),
+            why=self._refusal(born, here, int(self._old_class[members[0]])),
+        )
+
+    def _returns(self, kind: GuestClassId, here: HostClassId, pool: int) -> bool:
+        return any(self._classes.hop(kind, here, goal).allowed for goal in self._goals[pool])
+
     # --- why ----------------------------------------------------------------------------------------------------------------------
 
     def _why(self, guest: int, kind: GuestClassId, host: int) -> Cause:
-        """What the guest's moves come to: the first refusal of its hop, and what keeps it from a restart."""
+        """What the guest's moves come to: the first refusal of its hop, by hosts like its own if it can be, and what forbids a restart."""
         hosts, guests = self._columns.hosts, self._columns.guests
         restart = self._no_restart(guest)
         if not guests.migratable[guest]:
             return Cause(blocked_on=BlockedOn.PLACEMENT, facts={"migrate": "never"}, because=(restart,))
-        goals, here = self._goals[int(hosts.pool[host])], int(hosts.then[host])
+        own, here = int(self._old_class[host]), int(hosts.then[host])
+        goals = dict.fromkeys((own, *self._goals[int(hosts.pool[host])]))
         refused = [goal for goal in goals if not self._classes.hop(kind, here, goal).allowed]
         if not refused:
             return Cause(blocked_on=BlockedOn.UNAVAILABLE, facts={"pool": hosts.pool_names[hosts.pool[host]]}, because=(restart,))
-        judgment = self._classes.judgment(kind, here, refused[0])
-        facts = {"to": str(self._old), "verdict": judgment.verdict.value, **reason_facts(judgment)}
-        return Cause(blocked_on=BlockedOn.FIRMWARE, facts=facts, because=(restart,))
+        return msgspec.structs.replace(self._refusal(kind, here, refused[0]), because=(restart,))
+
+    def _refusal(self, kind: GuestClassId, here: HostClassId, goal: HostClassId) -> Cause:
+        judgment = self._classes.judgment(kind, here, goal)
+        return Cause(
+            blocked_on=BlockedOn.FIRMWARE, facts={"to": str(self._old), "verdict": judgment.verdict.value, **reason_facts(judgment)}
+        )
 
     def _no_restart(self, guest: int) -> Cause:
         if not self._columns.guests.restartable[guest]:

@@ -149,6 +149,21 @@ class Among(StrEnum):
     FEWEST_MOVES = "plans with the fewest moves"
 
 
+class ClosedBirth(msgspec.Struct, frozen=True, kw_only=True):
+    """From the end of wave `wave` on, a plain guest that is born on one of these hosts cannot migrate back to the old release.
+
+    They are `hosts` hosts of one class in `pool`, counted at the end of the plan; `like` is the first by name. `pin` is the newest PSCI
+    version that, pinned at birth, keeps the way open; None: no pin does.
+    """
+
+    wave: int
+    pool: str
+    like: HostName
+    hosts: int
+    pin: str | None
+    why: Cause
+
+
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
     """What the plan reaches, and what no plan of the same fleet and policy can undercut: no plan at all, or none with as few moves.
 
@@ -188,7 +203,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `placement` maps every guest to its host at the start; `sites` every host to what runbooks need; `skipped` lists hosts that stay
     as they are and why. `back_to` is the release that the way back leads to, which most hosts had before: the points of no return are
-    about it. None where nothing is upgraded.
+    about it, and so are births. None where nothing is upgraded.
     """
 
     version: int = 1
@@ -199,6 +214,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     pins: tuple[Pin, ...] = ()
     back_to: Release | None = None
     points_of_no_return: tuple[PointOfNoReturn, ...] = ()
+    closed_births: tuple[ClosedBirth, ...] = ()
     critical_path: tuple[StepId, ...] = ()
     bounds: Bounds
     on_failure: OnFailure = OnFailure()
@@ -217,6 +233,8 @@ class RemedyKind(StrEnum):
     LOWER_RESERVE = "lower-reserve"
     PIN_AND_RESTART = "pin-and-restart"
     CHANGE_RELEASE = "change-release"
+    STEPPING_STONE = "stepping-stone"
+    """Two rollouts, by a release between."""
     ACCEPT_LOSS = "accept-loss"
     PROBE = "probe"
 

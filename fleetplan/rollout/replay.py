@@ -14,7 +14,7 @@ from typing import NamedTuple
 from fleetplan.firmware.registers import psci_value
 from fleetplan.fleet.model import Fleet, Guest, GuestName, Host, HostName, HostState, Release, Scope
 from fleetplan.fleet.policy import Immovable
-from fleetplan.migration.classes import ClassTable, GuestClassId
+from fleetplan.migration.classes import PINS, ClassTable, GuestClassId
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, Step, StepKind
 
@@ -249,6 +249,28 @@ class _Play:
             closed = {name for name in self.guests if old is not None and self._is_closed(name, wave, old)}
             for name in claimed ^ closed:
                 yield _broken(InvariantId.CLAIMS, f"guest {name}", None, 0)
+        births = {(birth.wave, birth.pool, birth.like, birth.hosts, birth.pin) for birth in self.plan.closed_births}
+        if births != (set() if old is None else set(self._closed_births(old))):
+            yield _broken(InvariantId.CLAIMS, "births", None, 0)
+
+    def _closed_births(self, old: Release) -> Iterator[tuple[int, str, HostName, int, str | None]]:
+        """Of each pool, the kinds of hosts on the target on which a plain guest could be born and not move back."""
+        last = len(self.plan.waves)
+        there = [host for host in self.fleet.hosts if host.state in SERVING and self._has_been_upgraded(host, last)]
+        kinds: dict[tuple[str, int], list[Host]] = {}
+        for host in there:
+            kinds.setdefault((host.pool, self.classes.hosts_then[self.number[host.name]]), []).append(host)
+        for (pool, kind), hosts in kinds.items():
+            ways = [psci for psci in (None, *PINS) if self._birth_returns(pool, kind, psci, old)]
+            if self.classes.birth(kind) is not None and None not in ways:
+                wave = min(self.upgraded_in.get(host.name, 0) for host in hosts)
+                yield wave, pool, min(host.name for host in hosts), len(hosts), ways[0] if ways else None
+
+    def _birth_returns(self, pool: str, kind: int, psci: str | None, old: Release) -> bool:
+        born = self.classes.birth(kind, psci)
+        on_old = zip(self.fleet.hosts, self.classes.hosts_on(old), strict=True)
+        goals = {goal for host, goal in on_old if host.pool == pool and host.state in SERVING}
+        return born is not None and any(self.classes.hop(born, kind, goal).allowed for goal in goals)
 
     def _old_release(self) -> Release | None:
         """What most of the upgraded hosts had before; of several such releases, that of the first host."""

@@ -77,7 +77,8 @@ def test_a_course_that_does_not_exist_says_why(fleetplan: Fleetplan, inventory: 
         (("--target", "linux,qemu-11.1.3"), "linux"),
         (("--target", "6.12.117,emacs"), "emacs"),
         (("--compare",), "--target"),
-        (("--previous", "INVENTORY"), "INVENTORY"),
+        (("--previous", "PLAN"), "--state-after"),
+        (("--previous", "INVENTORY", "--state-after", "1"), "INVENTORY"),
     ],
 )
 def test_wrong_situations_are_refused(fleetplan: Fleetplan, inventory: Path, plan: Path, options: tuple[str, ...], words: str) -> None:

@@ -457,6 +457,15 @@ def hidden_point_of_no_return(drawn: Drawn) -> Plan:
     return replace(drawn.plan, points_of_no_return=tuple(point for point in drawn.plan.points_of_no_return if point is not hidden))
 
 
+def hidden_closed_birth(drawn: Drawn) -> Plan:
+    hidden = drawn.one(drawn.plan.closed_births)
+    return replace(drawn.plan, closed_births=tuple(birth for birth in drawn.plan.closed_births if birth is not hidden))
+
+
+def other_way_back(drawn: Drawn) -> Plan:
+    return replace(drawn.plan, back_to=None)
+
+
 def invented_point_of_no_return(drawn: Drawn) -> Plan:
     known = {guest for point in drawn.plan.points_of_no_return for guest in point.guests}
     more = PointOfNoReturn(wave=1, guests=(drawn.one(set(drawn.guests) - known),), why=Cause(blocked_on=BlockedOn.VERDICT))
@@ -577,6 +586,8 @@ CORRUPTIONS = (
     row(false_critical_path, I.CLAIMS),
     row(hidden_point_of_no_return, I.CLAIMS),
     row(invented_point_of_no_return, I.CLAIMS),
+    row(hidden_closed_birth, I.CLAIMS),
+    row(other_way_back, I.CLAIMS),
     row(forgets_the_cordon, I.AFTER, always=False),
     row(forgets_the_uncordon, I.AFTER, always=False),
     row(forgets_a_guest, I.AFTER),

@@ -17,6 +17,7 @@ from fleetplan.judge.antichain import heaviest
 from fleetplan.judge.case import Case
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
+from fleetplan.planner.ways_back import with_ways_back
 from fleetplan.rollout.columns import NONE
 from fleetplan.rollout.execute import executed
 from fleetplan.rollout.invariants import InvariantId
@@ -117,7 +118,6 @@ def plan_of(fleet: Fleet, *waves: tuple[str, tuple[Step, ...]]) -> Plan:
         waves=tuple(Wave(number=number, hosts=(host,), steps=steps) for number, (host, steps) in enumerate(waves, 1)),  # type: ignore[arg-type]
         bounds=Bounds(moves=none, waves=none, makespan_s=none),
         placement={guest.name: guest.on for guest in fleet.guests},
-        back_to=OLD,
     )
     plan = executed(plan, {})
     by_id = {step.id: step for step in steps_of(plan)}
@@ -127,7 +127,7 @@ def plan_of(fleet: Fleet, *waves: tuple[str, tuple[Step, ...]]) -> Plan:
     moves = sum(step.kind is StepKind.MIGRATE for step in by_id.values())
     real = {"moves": moves, "waves": len(plan.waves), "makespan_s": path[-1].end_s}
     bounds = Bounds(**{name: Bound(plan=value, bound=0) for name, value in real.items()})
-    return replace(plan, bounds=bounds, critical_path=tuple(step.id for step in path))
+    return with_ways_back(fleet, ClassTable(fleet), replace(plan, bounds=bounds, critical_path=tuple(step.id for step in path)))
 
 
 class Handing(NamedTuple):

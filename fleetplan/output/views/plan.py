@@ -10,10 +10,10 @@ from fleetplan.migration.reasons import Judgment, Verdict
 from fleetplan.output.document import Align, Bullets, Column, Document, Paragraph, Section, Table, Tone
 from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.sentences import clock, counted, listed
-from fleetplan.output.ways_back import no_way_sentence
+from fleetplan.output.ways_back import no_way_sentence, refusal_words
 from fleetplan.rollout.invariants import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
-from fleetplan.rollout.plan import Bound, Plan, PointOfNoReturn, Step, StepKind, Wave
+from fleetplan.rollout.plan import Bound, ClosedBirth, Plan, PointOfNoReturn, Step, StepKind, Wave
 from fleetplan.rollout.summary import WaveSummary, summary
 
 MOST_WAVES_IN_FULL = 12
@@ -33,6 +33,7 @@ def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...]) -> D
         *_changes(kinds),
         *_pins(plan),
         *_ways_back(plan),
+        *_births(plan),
         *_skipped(plan),
         _bounds(plan),
         *_critical_path(plan),
@@ -146,6 +147,26 @@ def no_return_sentence(point: PointOfNoReturn) -> str:
     until = "" if point.until is None else f" until wave {point.until} has ended"
     guests = f"{counted(len(point.guests), 'guest')} ({listed(point.guests)})"
     return f"{since}{until}: {guests} cannot go back. {no_way_sentence(point.why)}"
+
+
+def _births(plan: Plan) -> Iterator[Section]:
+    """Where guests should not be born as they usually are; pools of which the same is to be said together."""
+    alike: dict[tuple[int, str | None, str], list[ClosedBirth]] = defaultdict(list)
+    for birth in plan.closed_births:
+        alike[birth.wave, birth.pin, refusal_words(birth.why.facts)].append(birth)
+    points = tuple(point for (wave, pin, why), births in alike.items() for point in _birth_points(wave, pin, why, births))
+    if points:
+        yield Section("Births", (Bullets(points),))
+
+
+def _birth_points(wave: int, pin: str | None, why: str, births: list[ClosedBirth]) -> Iterator[tuple[int, str]]:
+    since = "before the plan begins" if wave == 0 else f"after wave {wave}"
+    hosts, pools = sum(birth.hosts for birth in births), list(dict.fromkeys(birth.pool for birth in births))
+    where = f"{'an' if hosts == 1 else f'any of {hosts:,}'} upgraded host{'s' if hosts > 1 else ''}"
+    named = f"pool{'s' if len(pools) > 1 else ''} {listed(pools)}, such as {births[0].like}"
+    yield 0, f"{since}: a guest that is born on {where} ({named}) cannot move back. {why}"
+    with_pin = "; no PSCI pin helps" if pin is None else f", or pin PSCI {pin} when guests are born there"
+    yield 1, f"close hosts to births once they are upgraded{with_pin}"
 
 
 def _skipped(plan: Plan) -> Iterator[Section]:

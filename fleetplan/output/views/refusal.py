@@ -103,6 +103,7 @@ REMEDIES: Mapping[RemedyKind, str] = {
     RemedyKind.LOWER_RESERVE: "lower `policy.reserve`",
     RemedyKind.PIN_AND_RESTART: "pin the PSCI version and restart",
     RemedyKind.CHANGE_RELEASE: "take the kernel together with another VMM",
+    RemedyKind.STEPPING_STONE: "roll out another release first, and the target after it",
     RemedyKind.ACCEPT_LOSS: "accept the loss with a waiver",
     RemedyKind.PROBE: "find out what is not known",
 }
