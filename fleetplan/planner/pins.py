@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fleetplan.firmware.guest_view import losses
-from fleetplan.migration.classes import GuestClassId, HostClassId
+from fleetplan.migration.classes import PINS, GuestClassId, HostClassId
 from fleetplan.planner.grouping import distinct
-from fleetplan.planner.problem import PINS, Fate, Problem
+from fleetplan.planner.problem import Fate, Problem
 from fleetplan.rollout.columns import Flags, Ints, Places
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from fleetplan.fleet.model import Fleet, Guest, Host, HostState, Scope
 from fleetplan.fleet.policy import Immovable, Policy
-from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
+from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClassId
 from fleetplan.planner.grouping import Runs, distinct
 from fleetplan.rollout.columns import SCOPE_CODE, STATE_CODE, VERDICT_CODE, Codes, Flags, Ints, Numbers, Places, fleet_columns
 from fleetplan.rollout.durations import BACK_S, START_S, STOP_S, migrations_s
@@ -132,11 +132,7 @@ class Problem:
 
     def boots(self, kind: GuestClassId, host: HostClassId, pin: str | None) -> bool:
         """Whether a guest comes up with a pin, and within its `psci_max`."""
-        fresh = self.classes.cold_boot(kind, host, pin)
-        if fresh is None:
-            return False
-        most = self.classes.guest_class(fresh).psci_max
-        return most is None or self.classes.newest_psci(fresh) <= most
+        return self.classes.bears(kind, host, pin)
 
     def guest(self, number: int) -> Guest:
         """A guest as a record."""
@@ -272,7 +268,3 @@ class Hops:
         after = np.array([hop.after for hop in hops], np.int32)
         verdict = np.array([VERDICT_CODE[hop.verdict.value] for hop in hops], np.uint8)
         return allowed[case], after[case], verdict[case]
-
-
-PINS = ("1.3", "1.2", "1.1", "1.0", "0.2")
-"""PSCI versions that a pin may have, newest first: a pin takes no more from the guest than it must."""
