@@ -3,8 +3,8 @@
     python scripts/compact_hosts.py OBSERVED
 
 OBSERVED is the folder with `vcpu/`, `restore-pairs.json` and `firecracker/`. Writes `tests/data/hosts.json` (facts, workaround levels,
-the registers that are neither core, SVE nor firmware, in list order), `tests/data/restores.json` (which of those a restore refused)
-and `tests/data/metal.json` (ID and cache registers of hosts without emulation). Values of timers and counters vary from run to run
+the registers that are neither core, SVE nor firmware, in list order), `tests/data/restores.json` (what every restore refused, with
+errno) and `tests/data/metal.json` (registers of hosts without emulation). Values of timers and counters vary from run to run
 and are left out.
 """
 
@@ -82,13 +82,16 @@ def convert_hosts(observed: Path) -> tuple[dict[str, Any], dict[str, int]]:
 
 
 def convert_restores(observed: Path, places: dict[str, int]) -> dict[str, Any]:
-    """Pairs of hosts (a PSCI pin of the source changes no other register) and the registers that the destination refused."""
+    """Every pair of hosts, the PSCI version that was pinned on the source, and each register that the destination refused, with errno."""
     raw = json.loads((observed / "restore-pairs.json").read_text())
-    outcomes, pairs = Table(), {}
+    registers, outcomes, pins, pairs = Table(), Table(), Table(), []
     for source, destination, outcome in raw["pairs"]:
-        refused = sorted(name for names in raw["outcomes"][outcome]["fail"].values() for name in names if is_other(name))
-        pairs[(places[source.split("/")[0]], places[destination], outcomes.place(refused))] = None
-    return {"observed_pairs": len(raw["pairs"]), "refused": outcomes.rows, "pairs": [list(pair) for pair in pairs]}
+        host, _, how = source.partition("/")
+        failed = raw["outcomes"][outcome]["fail"]
+        refused = sorted([registers.place(name), int(errno.rstrip("u"))] for errno, names in failed.items() for name in names)
+        pin = how.partition("pin_")[2] or None
+        pairs.append([places[host], places[destination], pins.place(pin), outcomes.place(refused)])
+    return {"registers": registers.rows, "pins": pins.rows, "refused": outcomes.rows, "pairs": pairs}
 
 
 def is_constant(register: int) -> bool:
@@ -98,13 +101,18 @@ def is_constant(register: int) -> bool:
 
 
 def convert_metal(observed: Path) -> list[dict[str, Any]]:
-    """Dumps of real hosts, made by Firecracker: only what does not depend on that VMM's own settings."""
+    """Dumps of real hosts, made by Firecracker: all that a VMM migrates, and apart what does not depend on that VMM's own settings."""
     hosts = []
     for file in sorted((observed / "firecracker").glob("fingerprint_ARM_*.json")):
         raw = json.loads(file.read_text())
         dump = {int(row["addr"], 16): int(row["bitmap"], 0) for row in raw["guest_cpu_config"]["reg_modifiers"]}
         values = {f"{register:x}": f"{value:x}" for register, value in sorted(dump.items()) if is_constant(register)}
-        hosts.append({"file": file.name, "kernel": raw["kernel_version"], "values": values})
+        rest = {
+            f"{register:x}": f"{value:x}"
+            for register, value in sorted(dump.items())
+            if not is_constant(register) and register >> 16 & 0xFFF not in {CORE, SVE}
+        }
+        hosts.append({"file": file.name, "kernel": raw["kernel_version"], "values": values, "rest": rest})
     return hosts
 
 

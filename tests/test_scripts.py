@@ -9,9 +9,13 @@ import stat
 import subprocess
 import sys
 from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import pytest
+
+from fleetplan import workflow
+from fleetplan.migration.reasons import Verdict
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,7 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # --- environment ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["fleetplan", "test", "check", "bless", "generate_fleet.py", "bench.py"])
+@pytest.mark.parametrize(
+    "name", ["fleetplan", "test", "check", "bless", "generate_fleet.py", "bench.py", "evidence.py", "observed_to_inventory.py"]
+)
 def test_scripts_can_be_run(name: str) -> None:
     assert (ROOT / "scripts" / name).stat().st_mode & stat.S_IXUSR
 
@@ -241,6 +247,33 @@ def test_continuous_integration_runs_the_tests(machine: Machine) -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert machine.run(".ci/run", CI="true")[0] == 0
     assert machine.log()[-1] == "-m pytest -n 2 -m not system a b"
+
+
+# --- observations ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_observed_hosts_become_an_inventory(tmp_path: Path) -> None:
+    """A guest goes from each host to the other: with registers of both, and with facts alone."""
+    seen = {
+        "uname": {"release": "6.12.74+deb13-cloud-arm64"},
+        "midr_el1": "0x00000000413fd0c1",
+        "revidr_el1": "0x0000000000000000",
+        "vulnerabilities": {"spectre_v2": "Mitigation: CSV2, BHB"},
+        "cmdline": "quiet",
+        "regs_psci02": "6030000000140000=10003 6030000000140001=2",
+    }
+    (tmp_path / "new_default.json").write_text(json.dumps(seen))
+    seen |= {"uname": {"release": "5.10.0-33-cloud-arm64"}, "regs_psci02": "6030000000140000=10001 6030000000140001=1"}
+    (tmp_path / "old_default.json").write_text(json.dumps(seen))
+    script = [sys.executable, str(ROOT / "scripts" / "observed_to_inventory.py")]
+    for options in ([], ["--facts"]):
+        command = [*script, *options, *map(str, sorted(tmp_path.glob("*_default.json")))]
+        made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        (tmp_path / "inventory.json").write_text(made)
+        found = workflow.study(tmp_path / "inventory.json", date(2026, 1, 1))
+        assert {host.name for host in found.fleet.hosts} == {"new-default", "old-default"}
+        told = workflow.verdict(found, "from-new-default", "old-default").judgment
+        assert (told.verdict, told.messages[0].partition(" ")[0]) == (Verdict.FAILS, "Failed"), told
 
 
 # --- generator -----------------------------------------------------------------------------------------------------------------------

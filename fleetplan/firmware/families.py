@@ -41,10 +41,14 @@ class Place(Enum):
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
-    """Registers that come and go together. `place` is where they stand unless they are in the table (`in_table`)."""
+    """Registers that come and go together.
+
+    `place` is where they stand unless they are in the table (`in_table`), `modelled` what is said of reading and writing them.
+    """
 
     name: str
     ids: tuple[int, ...]
+    modelled: str
     source: str
     listed: Callable[[KernelProfile, Features], bool] = lambda _kernel, _features: True
     place: Place = Place.TABLE
@@ -56,15 +60,22 @@ def _named(text: str) -> tuple[int, ...]:
 
 
 FAMILIES: tuple[Family, ...] = (
-    Family(name="debug", ids=(*DEBUG_IDS, *_named("MDCCINT_EL1 MDSCR_EL1 DBGVCR32_EL2")), source=SEEN),
+    Family(
+        name="debug",
+        modelled="listed on every kernel; any value is taken, none is predicted",
+        ids=(*DEBUG_IDS, *_named("MDCCINT_EL1 MDSCR_EL1 DBGVCR32_EL2")),
+        source=SEEN,
+    ),
     Family(
         name="OS lock status",
+        modelled="listed from 5.18; any value is taken, though KVM refuses bits beyond OSLK and OSLM from 6.2",
         ids=_named("OSLSR_EL1"),
         listed=lambda kernel, _: kernel.oslsr_listed,
         source=f"{REFERENCE}: OSLSR_EL1 listed from 5.18; {SEEN}",
     ),
     Family(
         name="virtual timer",
+        modelled="place in the list; any value is taken: they are the guest's clock, and the counter's frequency is compared apart",
         ids=_named("CNTV_CTL_EL0 CNTVCT_EL0 CNTV_CVAL_EL0"),
         place=Place.TIMERS,
         in_table=lambda kernel: kernel.timers_in_table,
@@ -72,6 +83,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="physical timer",
+        modelled="listed from 6.4; any value is taken",
         ids=_named("CNTP_CTL_EL0 CNTPCT_EL0 CNTP_CVAL_EL0"),
         listed=lambda kernel, _: kernel.timers_listed > 3,
         place=Place.TIMERS,
@@ -80,6 +92,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="implementation",
+        modelled="up to 6.14 one's own value only (the CPU's MIDR_EL1 and REVIDR_EL1), later too, as no VMM turns the capability on",
         ids=_named("MIDR_EL1 REVIDR_EL1"),
         place=Place.INVARIANT,
         in_table=lambda kernel: kernel.imp_id_writable,
@@ -87,6 +100,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="cache levels",
+        modelled="up to 6.2 one's own value only; later what CTR_EL0 of the host bears",
         ids=_named("CLIDR_EL1"),
         place=Place.INVARIANT,
         in_table=lambda kernel: kernel.ccsidr_normalised,
@@ -94,6 +108,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="auxiliary implementation",
+        modelled="one's own value only; 0 on every CPU seen",
         ids=_named("AIDR_EL1"),
         place=Place.INVARIANT,
         in_table=lambda kernel: kernel.imp_id_writable,
@@ -101,26 +116,36 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="cache type",
+        modelled="one's own value only; from 6.11 per field",
         ids=_named("CTR_EL0"),
         place=Place.INVARIANT,
         in_table=lambda kernel: kernel.ctr_writable,
         source=f"{REFERENCE}: invariant until it became writable; {SEEN}",
     ),
-    Family(name="affinity", ids=_named("MPIDR_EL1"), source=SEEN),
-    Family(name="32-bit ID registers", ids=AARCH32_IDS, source=SEEN),
+    Family(name="affinity", modelled="any value is taken: VMMs set it by the vCPU's number", ids=_named("MPIDR_EL1"), source=SEEN),
+    Family(
+        name="32-bit ID registers",
+        modelled="values of known CPU designs by kernel; equal up to 6.6 (except the PMU's version from 6.2), later per field",
+        ids=AARCH32_IDS,
+        source=SEEN,
+    ),
     Family(
         name="64-bit ID registers",
+        modelled="values of known CPU designs by kernel; up to 6.6 equal except CSV2, CSV3, PMUVer, "
+        "later per field and by the host's writable masks where those were read",
         ids=tuple(register for register in AARCH64_IDS if register != by_name("ID_AA64ZFR0_EL1")),
         source=SEEN,
     ),
     Family(
         name="SVE features",
+        modelled="listed from 5.9.9 and 5.10 also without SVE; equal up to 6.6, later per field",
         ids=_named("ID_AA64ZFR0_EL1"),
         listed=lambda kernel, features: "sve" in features or kernel.workaround_2 is not Workaround2Era.FLAG,
         source=f"{REFERENCE}: ID registers no longer hidden from 5.9.9 and 5.10; {SEEN}",
     ),
     Family(
         name="context",
+        modelled="listed on every kernel; any value is taken: the guest's own state",
         ids=_named(
             "SCTLR_EL1 ACTLR_EL1 CPACR_EL1 TTBR0_EL1 TTBR1_EL1 TCR_EL1 AFSR0_EL1 AFSR1_EL1 ESR_EL1 FAR_EL1 PAR_EL1 MAIR_EL1 AMAIR_EL1 "
             "VBAR_EL1 DISR_EL1 CONTEXTIDR_EL1 TPIDR_EL1 CNTKCTL_EL1 CSSELR_EL1 TPIDR_EL0 TPIDRRO_EL0 DACR32_EL2 IFSR32_EL2 FPEXC32_EL2"
@@ -129,12 +154,14 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="SVE vector length",
+        modelled="listed with SVE; any value is taken",
         ids=_named("ZCR_EL1"),
         listed=lambda _, features: "sve" in features,
         source=SEEN,
     ),
     Family(
         name="extended translation control",
+        modelled="listed from 6.5 on every vCPU, from 6.13 only where the CPU has it",
         ids=_named("TCR2_EL1 PIRE0_EL1 PIR_EL1"),
         # By feature means that the VM has TCRX or S1PIE: no CPU of the table does.
         listed=lambda kernel, _: kernel.tcr2_pir is Listed.ALWAYS,
@@ -142,6 +169,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="pointer authentication keys",
+        modelled="listed with the feature; any value is taken: the guest's own keys",
         ids=_named(
             "APIAKEYLO_EL1 APIAKEYHI_EL1 APIBKEYLO_EL1 APIBKEYHI_EL1 APDAKEYLO_EL1 APDAKEYHI_EL1 APDBKEYLO_EL1 APDBKEYHI_EL1 "
             "APGAKEYLO_EL1 APGAKEYHI_EL1"
@@ -151,6 +179,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="PMU",
+        modelled="listed without the feature up to 5.10; any value is taken",
         ids=(
             *_named(
                 "PMINTENSET_EL1 PMINTENCLR_EL1 PMCR_EL0 PMCNTENSET_EL0 PMCNTENCLR_EL0 PMOVSCLR_EL0 PMSWINC_EL0 PMSELR_EL0 "
@@ -163,12 +192,14 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="PMU machine identification",
+        modelled="listed with the PMU from the kernel that has it; any value is taken",
         ids=_named("PMMIR_EL1"),
         listed=lambda kernel, features: kernel.pmmir_listed and "pmu_v3" in features,
         source="observed: listed with the PMU on 7.3.4, not on 6.18.15",
     ),
     Family(
         name="cache sizes",
+        modelled="up to 6.2 one's own value only; later any whose lines are no shorter than the host's",
         ids=CCSIDR_IDS[:3],
         place=Place.CACHES,
         in_table=lambda _: False,
@@ -176,6 +207,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         name="normalised cache sizes",
+        modelled="listed once values are made up, one for every CSSELR_EL1; any whose lines are no shorter than the host's",
         ids=CCSIDR_IDS[3:],
         listed=lambda kernel, _: kernel.ccsidr_normalised,
         place=Place.CACHES,
