@@ -150,13 +150,32 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     violations: tuple[Violation, ...] = ()
 
 
-def make_plan(subject: Study) -> Planned:
-    """Plan, and have the judge look at it."""
+class NotExactError(Exception):
+    """Exact models were asked for, and cannot be had: the solver is missing, or the fleet is too large."""
+
+    def __init__(self, why: Literal["missing", "large"]) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def make_plan(subject: Study, optimal_s: float | None = None) -> Planned:
+    """Plan, and have the judge look at it.
+
+    `optimal_s`: for so many deterministic seconds exact models look for a better plan. Raises NotExactError.
+    """
     from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who plans
+    from fleetplan.planner.exact.improve import TooLargeError  # noqa: PLC0415 - numpy is loaded only by who plans
+    from fleetplan.planner.exact.solver import Allowance, SolverMissingError  # noqa: PLC0415 - as above
     from fleetplan.planner.search import plan  # noqa: PLC0415 - as above
     from fleetplan.rollout.plan import Infeasible  # noqa: PLC0415 - as above
 
-    outcome = plan(subject.fleet, subject.classes, digest=subject.digest)
+    exactly = Allowance(optimal_s) if optimal_s is not None else None
+    try:
+        outcome = plan(subject.fleet, subject.classes, digest=subject.digest, exactly=exactly)
+    except SolverMissingError as missing:
+        raise NotExactError("missing") from missing
+    except TooLargeError as large:
+        raise NotExactError("large") from large
     if isinstance(outcome, Infeasible):
         return Planned(outcome=outcome)
     return Planned(outcome=outcome, violations=tuple(verify(subject.fleet, subject.classes, outcome, digest=subject.digest)))

@@ -16,6 +16,13 @@ heavy = {"numpy", "networkx", "textual", "ortools", "scipy"} & set(sys.modules)
 print(code, *sorted(heavy), file=sys.stderr)
 """
 
+PLANNED = LOADED.replace('"check"', '"plan"').replace("{", "{'ortools', 'pandas'} & {", 1)
+
+
+def test_a_plan_without_exact_models_loads_no_solver() -> None:
+    done = subprocess.run([sys.executable, "-c", PLANNED], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.split() == ["0"]
+
 
 def test_check_loads_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)

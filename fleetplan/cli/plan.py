@@ -18,6 +18,11 @@ from fleetplan.output.views.plan import plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
 from fleetplan.rollout.plan import Infeasible, Plan
 
+NOT_EXACT = {
+    "missing": "--optimal needs the solver: pip install 'fleetplan[optimal]'",
+    "large": "--optimal is for small fleets (some hundred guests in a pool of tens of hosts); this one is too large for it",
+}
+
 
 @click.command("plan")
 @INVENTORY
@@ -25,6 +30,14 @@ from fleetplan.rollout.plan import Infeasible, Plan
 @click.option("--compare", is_flag=True, help="With --target: finish the rollout and begin again, or retarget now? Both, side by side.")
 @format_option("text", "json")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write the plan, as JSON, to this file.")
+@click.option(
+    "--optimal",
+    "optimal_s",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Small fleets: also look for a better plan, and for proof that none is, with a solver (extra `optimal`). The seconds are the "
+    "solver's own, of work done and not of time passed, so that everybody gets the same plan; on a slow machine they take longer.",
+)
 @AS_OF
 @refusals
 def command(
@@ -35,6 +48,7 @@ def command(
     compare: bool,
     form: str,
     output: Path | None,
+    optimal_s: float | None,
     today: date,
 ) -> Exit:
     """Make a plan for INVENTORY (a file, or a folder), and have it judged before it is shown.
@@ -43,11 +57,15 @@ def command(
     as the old one.
     """
     if compare:
-        if target is None or output is not None:
-            raise click.UsageError("--compare goes with --target, the release that has arrived meanwhile, and without -o")
+        if target is None or output is not None or optimal_s is not None:
+            told = "--compare goes with --target, the release that has arrived meanwhile, and without -o and --optimal"
+            raise click.UsageError(told)
         return _compare(*situated(inventory, today, None, previous, wave), target, form)
     subject, _ = situated(inventory, today, target, previous, wave)
-    planned = workflow.make_plan(subject)
+    try:
+        planned = workflow.make_plan(subject, optimal_s)
+    except workflow.NotExactError as refused:
+        raise click.UsageError(NOT_EXACT[refused.why]) from refused
     if planned.violations:
         tell(refuted_document(planned.violations))
         return Exit.REFUTED

@@ -40,6 +40,7 @@ def plan_pieces(outcome: Plan | Infeasible) -> Iterator[bytes]:
             "inventory_digest": outcome.inventory_digest,
             "target": outcome.target,
             "status": PlanStatus.INFEASIBLE,
+            "proved": outcome.proved,
             "causes": outcome.causes,
             "remedies": outcome.remedies,
         }

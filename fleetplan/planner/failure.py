@@ -20,7 +20,8 @@ class Stuck:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
-    """No plan: the problem, and what the search was stuck on (None: it never began)."""
+    """No plan: the problem, what the search was stuck on (None: it never began), and whether it is proved that there is none."""
 
     problem: Problem
     stuck: Stuck | None
+    impossible: bool = False

@@ -32,7 +32,7 @@ def explain(failure: Failure, *, digest: str, again: Again) -> Infeasible:
     causes = tuple(_stuck_guests(problem)) if stuck is None else tuple(_stuck_pools(problem, stuck))
     candidates = _for_guests(problem) if stuck is None else _for_pools(problem, stuck)
     remedies = tuple(msgspec.structs.replace(remedy, tried=True) for remedy, fleet in candidates if again(fleet))
-    return Infeasible(inventory_digest=digest, target=problem.fleet.target, causes=causes, remedies=remedies)
+    return Infeasible(inventory_digest=digest, target=problem.fleet.target, proved=failure.impossible, causes=causes, remedies=remedies)
 
 
 # --- guests that can neither move nor restart ----------------------------------------------------------------------------------------

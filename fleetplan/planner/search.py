@@ -9,6 +9,10 @@ from fleetplan.fleet.model import Fleet, HostName
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.bounds import Floor
 from fleetplan.planner.clock import Clock
+from fleetplan.planner.enact import rounds_of, waves_of
+from fleetplan.planner.exact.case import case_of
+from fleetplan.planner.exact.improve import improve
+from fleetplan.planner.exact.solver import Allowance
 from fleetplan.planner.failure import Failure
 from fleetplan.planner.legs import legs_of
 from fleetplan.planner.pins import choose_boots
@@ -16,7 +20,7 @@ from fleetplan.planner.problem import Fate, Problem
 from fleetplan.planner.remedies import explain
 from fleetplan.planner.steps import Layout, critical_path, gates_after, soak_s, tail_s
 from fleetplan.planner.stones import stepping_stones
-from fleetplan.planner.waves import CancelledError, Progress, Search
+from fleetplan.planner.waves import CancelledError, Progress, Search, WaveChoice
 from fleetplan.planner.ways_back import with_ways_back
 from fleetplan.rollout.columns import STATES, Placement, Places, Steps
 from fleetplan.rollout.durations import PIN_S, START_S, STOP_S
@@ -26,12 +30,15 @@ SPARE_WAVE_PER = 10
 """Where the bound says at least so many waves, one more is spent, so that hosts that open late need not take another one."""
 
 
-def plan(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None) -> Plan | Infeasible:
+def plan(
+    fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None, exactly: Allowance | None = None
+) -> Plan | Infeasible:
     """Plan the rollout of a fleet. Raises CancelledError.
 
+    `exactly` lets exact models look for a better plan, and for what no plan can do better; raises TooLargeError and SolverMissingError.
     Deterministic: equal fleets give equal plans.
     """
-    outcome = attempt(fleet, classes, digest=digest, progress=progress)
+    outcome = attempt(fleet, classes, digest=digest, progress=progress, exactly=exactly)
     if isinstance(outcome, Plan):
         return outcome
     told = explain(outcome, digest=digest, again=lambda other: _succeeds(other, classes, digest))
@@ -49,17 +56,24 @@ def _succeeds(fleet: Fleet, classes: ClassTable, digest: str) -> bool:
     return isinstance(attempt(fleet, classes.beside(fleet), digest=digest), Plan)
 
 
-def attempt(fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None) -> Plan | Failure:
-    """Search once, without looking for remedies."""
+def attempt(
+    fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None, exactly: Allowance | None = None
+) -> Plan | Failure:
+    """Search once, then exactly if that is asked for; without looking for remedies."""
     problem = Problem(fleet, classes)
     if len(_blocked(problem)):
         return Failure(problem, None)
     floor = Floor(problem)
     search = Search(problem, progress, most_waves=floor.waves + (floor.waves >= SPARE_WAVE_PER))
     stuck = search.run()
-    if stuck is not None:
-        return Failure(problem, stuck)
-    return _plan(problem, floor, search, digest)
+    made = _plan(problem, floor, search.waves, digest) if stuck is None else None
+    if exactly is None:
+        return made or Failure(problem, stuck)
+    found = None if made is None else (made, rounds_of(search.waves))
+    better, impossible = improve(
+        case_of(fleet, classes), exactly, lambda rounds: _plan(problem, floor, waves_of(problem, rounds), digest), found
+    )
+    return better or Failure(problem, stuck, impossible)
 
 
 def _blocked(problem: Problem) -> Places:
@@ -68,8 +82,8 @@ def _blocked(problem: Problem) -> Places:
     return found
 
 
-def _plan(problem: Problem, floor: Floor, search: Search, digest: str) -> Plan:
-    waves, boots = search.waves, choose_boots(problem)
+def _plan(problem: Problem, floor: Floor, waves: list[WaveChoice], digest: str) -> Plan:
+    boots = choose_boots(problem)
     legs = legs_of(problem, waves)
     soaks = {number: soak_s(rules) for number, rules in gates_after(problem, len(waves)).items()}
     begin_s = STOP_S + PIN_S + START_S if len(boots.in_place) and waves else 0

@@ -248,10 +248,11 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Infeasible(msgspec.Struct, frozen=True, kw_only=True):
-    """There is no safe plan: why, and what would help (cheapest first)."""
+    """No safe plan was found: why, and what would help (cheapest first). `proved`: there is none, whatever the order of hosts."""
 
     version: int = 1
     inventory_digest: str
     target: Release
+    proved: bool = False
     causes: tuple[Cause, ...]
     remedies: tuple[Remedy, ...] = ()

@@ -42,7 +42,7 @@ def test_steps_always_have_what_automation_needs() -> None:
 
 def test_no_plan_says_why() -> None:
     told = msgspec.json.decode(encode_plan(NO_PLAN))
-    assert list(told) == ["version", "inventory_digest", "target", "status", "causes", "remedies"]
+    assert list(told) == ["version", "inventory_digest", "target", "status", "proved", "causes", "remedies"]
     assert told["status"] == "INFEASIBLE"
 
 

@@ -1,4 +1,4 @@
-"""The exact models against brute force on tiny fleets."""
+"""The exact models against brute force on tiny fleets; and plans with them against plans without."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ import pytest
 
 from fleetplan.fleet.model import Fleet, HostState, Release, Scope
 from fleetplan.fleet.policy import GateRule, Immovable, MaxUnavailable, Share
+from fleetplan.inventory.planfile import encode_plan
+from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
+from fleetplan.planner.exact import improve
 from fleetplan.planner.exact.case import Case, case_of
 from fleetplan.planner.exact.orders import fewest_moves, provable
 from fleetplan.planner.exact.solver import Allowance, Answer, SolverMissingError
 from fleetplan.planner.exact.times import shortest
 from fleetplan.planner.exact.waves import fewest_waves
+from fleetplan.planner.search import plan
 from fleetplan.rollout.durations import CHECK_S, UNCORDON_S
+from fleetplan.rollout.plan import Among, Infeasible, Plan, PlanStatus
 
 pytest.importorskip("ortools")
 
 NEW = Release("6.18.15", "qemu-11.1.3")
+SEEDS, FEWER = 200, 80
 OFTEN = 99
-SEEDS = 200
 
 State = tuple[frozenset[int], tuple[int, ...]]
 """Hosts that are upgraded, and where each guest that must move is."""
@@ -91,6 +96,9 @@ class Brute:
         every = chain.from_iterable(combinations(left, count) for count in range(1, min(most, len(left)) + 1))
         return (hosts for hosts in every if all(self.free(limit, done, hosts) for limit in self.case.limits))
 
+    def free_for(self, host: int, done: frozenset[int]) -> bool:
+        return all(self.free(limit, done, (host,)) for limit in self.case.limits)
+
     @staticmethod
     def free(limit: Any, done: frozenset[int], hosts: tuple[int, ...]) -> bool:
         taking = [host for host in hosts if host in limit.hosts and host not in limit.held]
@@ -103,7 +111,7 @@ class Brute:
             further: dict[State, int] = {}
             for state, moves in known.items():
                 for host in set(self.case.pending) - state[0]:
-                    for after in self.landings(state, (host,), seeds=True):
+                    for after in self.landings(state, (host,), seeds=True) if self.free_for(host, state[0]) else ():
                         reached = (state[0] | {host}, after)
                         cost = moves + sum(here == host for here in state[1])
                         further[reached] = min(further.get(reached, OFTEN), cost)
@@ -152,6 +160,9 @@ class Dice:
         return self.random.choice([{}, {}, {}, {"release": NEW}])
 
 
+# --- models ----------------------------------------------------------------------------------------------------------------------------
+
+
 def test_waves_are_the_fewest_that_brute_force_finds(make: Any) -> None:
     seen = Counter[int | None]()
     for seed in range(SEEDS):
@@ -168,7 +179,7 @@ def test_waves_are_the_fewest_that_brute_force_finds(make: Any) -> None:
 def test_moves_are_the_fewest_that_brute_force_finds(make: Any) -> None:
     more = none = 0
     for seed in range(SEEDS):
-        brute = Brute(Dice(seed).fleet(make, Scope.HOST))
+        brute = Brute(Dice(seed).fleet(make, Scope.HOST, Scope.ZONE))
         if brute.case.pending and provable(brute.case, "default"):
             found = fewest_moves(brute.case, "default", Allowance(30))
             assert found.answer in {Answer.BEST, Answer.NONE}
@@ -230,3 +241,78 @@ def test_the_same_question_gets_the_same_answer(make: Any) -> None:
         made = Brute(Dice(seed).fleet(make, Scope.HOST)).case
         if made.pending:
             assert fewest_waves(made, Allowance(1), most=4) == fewest_waves(made, Allowance(1), most=4)
+
+
+# --- plans -----------------------------------------------------------------------------------------------------------------------------
+
+DIGEST = "sha256:test"
+AIMS = ("moves", "makespan_s", "waves")
+
+
+def exactly(fleet: Fleet, seconds: float = 5) -> Plan | Infeasible:
+    return plan(fleet, ClassTable(fleet), digest=DIGEST, exactly=Allowance(seconds))
+
+
+def score(made: Plan) -> tuple[int, ...]:
+    return tuple(getattr(made.bounds, aim).plan for aim in AIMS)
+
+
+def holds(bounds: Plan, other: Plan) -> bool:
+    """Whether the bounds of one plan hold for another one."""
+    alike = bounds.bounds.moves.plan == other.bounds.moves.plan
+    pairs = [(getattr(bounds.bounds, aim), getattr(other.bounds, aim)) for aim in AIMS]
+    return all(mine.bound <= its.plan for mine, its in pairs if mine.among is Among.ALL_PLANS or alike)
+
+
+def test_plans_are_better_or_the_same_and_bounds_hold_for_both(make: Any) -> None:
+    seen = Counter[str]()
+    for seed in range(FEWER):
+        fleet = Dice(seed).fleet(make, *Scope)
+        classes = ClassTable(fleet)
+        before, after = plan(fleet, classes, digest=DIGEST), exactly(fleet)
+        if isinstance(after, Infeasible):
+            assert isinstance(before, Infeasible), seed
+            seen["none"] += after.proved
+            continue
+        assert verify(fleet, classes, after, digest=DIGEST) == [], seed
+        assert holds(after, after), seed
+        if isinstance(before, Plan):
+            assert score(after) <= score(before), seed
+            assert holds(before, after), seed
+            assert holds(after, before), seed
+            seen["proved"] += after.status is PlanStatus.OPTIMAL and before.status is not PlanStatus.OPTIMAL
+        seen["plans"] += 1
+    assert min(seen["none"], seen["plans"], seen["proved"]) > 5, seen
+
+
+def test_no_plan_is_proved_only_where_there_is_none(make: Any) -> None:
+    for seed in range(FEWER):
+        fleet = Dice(seed).fleet(make, Scope.HOST)
+        brute, outcome = Brute(fleet), exactly(fleet)
+        if brute.case.pending and all(provable(brute.case, pool) for pool in brute.case.pool):
+            fewest = brute.fewest_moves()
+            assert (fewest is None) == (isinstance(outcome, Infeasible) and outcome.proved), seed
+            assert isinstance(outcome, Infeasible) or outcome.bounds.moves.plan == fewest, seed
+
+
+def test_the_same_bytes_come_out(make: Any) -> None:
+    for seed in range(0, FEWER, 10):
+        fleet = Dice(seed).fleet(make, Scope.HOST)
+        one, other = (encode_plan(exactly(fleet)) for _ in range(2))
+        assert one == other
+
+
+def test_a_fleet_that_is_too_large_is_refused(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(improve, "MOST_LANDINGS", 1)
+    with pytest.raises(improve.TooLargeError):
+        exactly(make.fleet([make.host(name) for name in "abc"], [make.guest("g", "a")]))
+
+
+def test_pools_take_turns_as_far_as_limits_allow(make: Any) -> None:
+    """In two pools the one guest moves twice; with two slots both pools go at once."""
+    hosts = [make.host(f"{pool}{number}", pool=pool) for pool in "pq" for number in (1, 2)]
+    guests = [make.guest(f"g{host.name}", host.name, vcpus=4) for host in hosts]
+    for slots, waves in ((1, 4), (2, 2)):
+        made = exactly(make.fleet(hosts, guests, max_unavailable=MaxUnavailable(fleet=Share(count=slots))))
+        assert isinstance(made, Plan)
+        assert (made.bounds.moves.plan, made.bounds.waves.plan) == (6, waves)

@@ -13,7 +13,7 @@ from fleetplan.output.sentences import clock, counted, listed
 from fleetplan.output.ways_back import no_way_sentence, refusal_words
 from fleetplan.rollout.invariants import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
-from fleetplan.rollout.plan import Bound, ClosedBirth, Plan, PointOfNoReturn, Step, StepKind, Wave
+from fleetplan.rollout.plan import Among, Bound, ClosedBirth, Plan, PointOfNoReturn, Step, StepKind, Wave
 from fleetplan.rollout.summary import WaveSummary, summary
 
 MOST_WAVES_IN_FULL = 12
@@ -194,10 +194,12 @@ def _bounds(plan: Plan) -> Section:
 
 
 def _proved(bound: Bound) -> str:
+    """Bounds that hold only for plans with as few moves are said to."""
     if bound.met:
-        return "no plan does better"
+        return "no plan does better" if bound.among is Among.ALL_PLANS else "no plan with as few migrations does better"
     gap = 100 * (bound.plan - bound.bound) / bound.bound if bound.bound else float("inf")
-    return f"at most {gap:.1f} % above the best" if bound.bound else "no bound known"
+    best = "the best" if bound.among is Among.ALL_PLANS else "the best with as few migrations"
+    return f"at most {gap:.1f} % above {best}" if bound.bound else "no bound known"
 
 
 def _critical_path(plan: Plan) -> Iterator[Section]:

@@ -2,19 +2,22 @@
 
 Guests may move as often as they like. Of a plan, take its hosts in the order of their upgrades, and let every guest stay where it is until
 its host is upgraded; then move it to where the plan has it at that time. That is a plan, too: hosts that wait hold no more than they
-did, upgraded ones only receive, and no guest moves more often. So it is enough to look at plans that empty one host after the other; slots
-of max-unavailable and gates, which this leaves out, can only make more plans impossible.
+did, upgraded ones only receive, and no guest moves more often. So it is enough to look at plans that empty one host after the other. Gates,
+which this leaves out, can only make more plans impossible.
 
-The argument needs what `provable` asks: a move in two steps must be worth no more than one, and members are kept apart by host at most.
+The argument needs what `provable` asks: a move in two steps is worth no more than one. And it does not hold for members that are kept
+apart over racks or zones, since who waits is still in a place that another one enters. So for a bound that rule is left out, but that
+nobody comes to where a member stays for good; for a plan (`strict`) it is kept.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import product
 from typing import TYPE_CHECKING
 
-from fleetplan.planner.exact.case import Case
+from fleetplan.planner.exact.case import Case, Limit
 from fleetplan.planner.exact.solver import Allowance, Answer, total
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ class Fewest:
 def provable(case: Case, pool: str) -> bool:
     """Whether the answer holds for every plan of a pool."""
     hosts = [host for host in case.pending if case.pool[host] == pool]
-    return len(hosts) <= MOST_HOSTS and case.alike[pool] and not case.wide
+    return len(hosts) <= MOST_HOSTS and case.alike[pool]
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class _Model:
     opened: list[int]
     lot: dict[int, int]
     """Guests that must move, with their lot."""
+    strict: bool
     at: dict[tuple[int, int, int], IntVar] = field(default_factory=dict)
     """Guest, step, host: the guest is there when the step is over."""
     turn: dict[tuple[int, int], IntVar] = field(default_factory=dict)
@@ -81,6 +85,23 @@ class _Model:
         for host in (*self.hosts, *self.opened):
             for step in self.steps:
                 self._land(host, step)
+        for limit in self.case.limits:
+            self._limit(limit)
+        members: dict[str, list[int]] = defaultdict(list)
+        for guest, lot in self.lot.items():
+            group = self.case.lots[lot].group
+            if group is not None:
+                members[group].append(guest)
+        for group, guests in members.items():
+            for place in dict.fromkeys(self.case.places[group]):
+                self._keep_apart(group, place, guests)
+
+    def _limit(self, limit: Limit) -> None:
+        """While a host is away that has no slot from the start, those that have are away too, or upgraded."""
+        for host in set(limit.hosts).intersection(self.hosts).difference(limit.held):
+            for step in self.steps:
+                away = total(1 - self.done(held, step - 1) for held in limit.held if held in self.hosts)
+                self.model.add(away + 1 <= limit.most).only_enforce_if(self.turn[host, step])
 
     def _follow(self, guest: int) -> None:
         """It is somewhere, stays unless its host has its turn, and leaves then."""
@@ -111,7 +132,7 @@ class _Model:
                 self.model.add(self.at[guest, step, host] <= self.at[guest, step - 1, host] + may)
 
     def _land(self, host: int, step: int) -> None:
-        """Where somebody lands, all fit, and no member of a group meets another."""
+        """Where somebody lands, all fit."""
         model, case = self.model, self.case
         lands = model.new_bool_var(f"lands{host}_{step}")
         for guest in self.lot:
@@ -119,17 +140,26 @@ class _Model:
         for resource in (0, 1):
             load = total(case.lots[lot].size[resource] * self.at[guest, step, host] for guest, lot in self.lot.items())
             model.add(load <= case.room[host][resource]).only_enforce_if(lands)
-        members: dict[str, list[int]] = defaultdict(list)
-        for guest, lot in self.lot.items():
-            group = case.lots[lot].group
-            if group is not None:
-                members[group].append(guest)
-        for group, guests in members.items():
-            most = 1 - min(case.standing.get((group, host), 0), 1)
-            together = total(self.at[guest, step, host] for guest in guests)
-            for guest in guests:
-                comes = (self.at[guest, step, host], ~self.at[guest, step - 1, host])
-                model.add(together <= most).only_enforce_if(*comes)
+
+    def _keep_apart(self, group: str, place: str, guests: list[int]) -> None:
+        """Nobody comes to a place where another member is, or was a step before."""
+        case, model = self.case, self.model
+        inside = [host for host, there in enumerate(case.places[group]) if there == place]
+        stands = any((group, host) in case.standing for host in inside)
+        if not (stands or self.strict or len(inside) == 1):
+            return
+        where = [host for host in (*self.hosts, *self.opened) if host in inside]
+        there = {(guest, step): total(self.at[guest, step, host] for host in where) for guest in guests for step in (0, *self.steps)}
+        for guest, step in product(guests, self.steps):
+            comes = model.new_bool_var("")
+            model.add(comes >= there[guest, step] - there[guest, step - 1])
+            if stands:
+                model.add(comes == 0)
+                continue
+            for other in guests:
+                if other != guest:
+                    model.add(comes + there[other, step] <= 1)
+                    model.add(comes + there[other, step - 1] <= 1)
 
     def moves(self) -> LinearExpr:
         """How often guests leave a host."""
@@ -158,21 +188,19 @@ class _Model:
         return tuple(found)
 
 
-def fewest_moves(case: Case, pool: str, allowance: Allowance, *, least: int = 0, most: int | None = None) -> Fewest:
-    """Look for the plan of a pool with the fewest moves; `least` and `most` are bounds that are known."""
+def fewest_moves(case: Case, pool: str, allowance: Allowance, *, share: float = 1.0, strict: bool = True, least: int = 0) -> Fewest:
+    """Look for the plan of a pool with the fewest moves; `least` is a bound that is known."""
     from ortools.sat.python.cp_model import CpModel  # noqa: PLC0415 - an extra, and slow to load
 
     hosts = [host for host in case.pending if case.pool[host] == pool]
     opened = [host for host in case.opened if case.pool[host] == pool]
     lot = {guest: number for number, lot in enumerate(case.lots) if case.pool[lot.source] == pool for guest in lot.guests}
-    model = _Model(CpModel(), case, hosts, opened, lot)
+    model = _Model(CpModel(), case, hosts, opened, lot, strict)
     model.build()
     moves = model.moves()
     model.model.add(moves >= least)
-    if most is not None:
-        model.model.add(moves <= most)
     model.model.minimize(moves)
-    answer, solver = allowance.solve(model.model)
+    answer, solver = allowance.solve(model.model, share)
     if answer in {Answer.NONE, Answer.OPEN}:
         return Fewest(answer, (), None if answer is Answer.NONE else least)
     return Fewest(answer, model.solution(solver), round(solver.best_objective_bound))

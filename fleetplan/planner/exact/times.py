@@ -116,7 +116,7 @@ class _Times:
             self.model.add(self.begin[host] >= opens).only_enforce_if(~before)
 
 
-def shortest(case: Case, allowance: Allowance, *, horizon: int, least: int = 0, hint: Course | None = None) -> Shortest:
+def shortest(case: Case, allowance: Allowance, *, share: float = 1.0, horizon: int, least: int = 0, hint: Course | None = None) -> Shortest:
     """Look for landings with which a plan may be at most `horizon` seconds long. `least`: a bound that is known."""
     from ortools.sat.python.cp_model import CpModel  # noqa: PLC0415 - an extra, and slow to load
 
@@ -134,7 +134,7 @@ def shortest(case: Case, allowance: Allowance, *, horizon: int, least: int = 0, 
             order.hint(hint.waves)
     model.add(times.makespan >= least)
     model.minimize(times.makespan)
-    answer, solver = allowance.solve(model)
+    answer, solver = allowance.solve(model, share)
     if answer in {Answer.NONE, Answer.OPEN}:
         return Shortest(answer, {}, None, None if answer is Answer.NONE else least)
     bound = max(round(solver.best_objective_bound), least)

@@ -157,6 +157,7 @@ def fewest_waves(
     case: Case,
     allowance: Allowance,
     *,
+    share: float = 1.0,
     most: int,
     strict: bool = True,
     least: int = 0,
@@ -176,7 +177,7 @@ def fewest_waves(
         order.hint(hint.waves)
     model.add(total(order.used) >= least)
     model.minimize(total(order.used))
-    answer, solver = allowance.solve(model)
+    answer, solver = allowance.solve(model, share)
     match answer:
         case Answer.NONE:
             return Fewest(answer, None, None)
