@@ -76,7 +76,8 @@ def command(
     elif isinstance(planned.outcome, Infeasible):
         show(infeasible_document(planned.outcome))
     else:
-        show(plan_document(planned.outcome, workflow.move_reasons(subject, planned.outcome)))
+        path = workflow.critical_path(subject, planned.outcome)
+        show(plan_document(planned.outcome, workflow.move_reasons(subject, planned.outcome), path))
     return Exit.NO_PLAN if isinstance(planned.outcome, Infeasible) else Exit.CLEAN
 
 

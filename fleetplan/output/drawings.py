@@ -13,8 +13,10 @@ from fleetplan.output.class_names import ClassNames
 from fleetplan.output.graphs import Drawing, Edge, Node
 from fleetplan.output.sentences import clock, counted, listed
 from fleetplan.output.state_sentences import MOST_TOLD, first, way_sentences
+from fleetplan.output.waits import chain_lines, short_words
 from fleetplan.rollout.plan import Plan, Step, StepKind
-from fleetplan.rollout.step_graph import generations, host_graph, step_graph
+from fleetplan.rollout.step_graph import generations, host_graph
+from fleetplan.rollout.waits import Waits
 
 
 def host_drawing(plan: Plan) -> Drawing:
@@ -29,17 +31,19 @@ def host_drawing(plan: Plan) -> Drawing:
     return Drawing(title="Host graph: whose guests land where", nodes=nodes, edges=edges)
 
 
-def step_drawing(plan: Plan) -> Drawing:
-    """Every step and what waits for it; the critical path is lit."""
+def step_drawing(fleet: Fleet, plan: Plan) -> Drawing:
+    """Every step, what waits for it, and why; the critical path is lit, and told with its reasons."""
     lit = set(plan.critical_path)
-    graph = step_graph(plan)
+    waits = Waits(fleet, plan)
     steps = [step for wave in plan.waves for step in wave.steps]
     nodes = tuple(Node(id=step.id, label=_step_label(step), lit=step.id in lit) for step in steps)
-    edges = tuple(Edge(source=source, target=target) for source, target in graph.edges)
+    edges = tuple(Edge(source=link.earlier, target=link.later, label=short_words(link.reasons)) for link in waits.links())
     layers = generations(plan)
+    last = waits.last()
     remarks = (
         f"{counted(len(layers), 'layer')} of steps that may run in parallel; the widest has {max(map(len, layers), default=0)}",
         f"critical path (marked *): {counted(len(plan.critical_path), 'step')}, {clock(plan.bounds.makespan_s.plan)}",
+        *chain_lines(waits.stretches(last) if last is not None else ()),
     )
     return Drawing(title="Step graph: what waits for what", nodes=nodes, edges=edges, remarks=remarks)
 

@@ -10,21 +10,21 @@ from fleetplan.migration.reasons import Judgment, Verdict
 from fleetplan.output.document import Align, Bullets, Column, Document, Paragraph, Section, Table, Tone
 from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.sentences import clock, counted, listed
+from fleetplan.output.waits import chain_section
 from fleetplan.output.ways_back import no_way_sentence, refusal_words
 from fleetplan.rollout.invariants import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
 from fleetplan.rollout.plan import Among, Bound, ClosedBirth, Plan, PointOfNoReturn, Step, StepKind, Wave
 from fleetplan.rollout.summary import WaveSummary, summary
+from fleetplan.rollout.waits import Stretch
 
 MOST_WAVES_IN_FULL = 12
 MOST_LANDINGS = 400
 """Plans with more waves or landings than these are shown as a summary; JSON always has everything."""
 
-MOST_PATH = 16
 
-
-def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...]) -> Document:
-    """The plan: what, when, what changes for guests, pins, ways back, bounds."""
+def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...], path: tuple[Stretch, ...]) -> Document:
+    """The plan: what, when, what changes for guests, pins, ways back, bounds, and its critical path."""
     waves = [summary(wave) for wave in plan.waves]
     sections = [
         _summary(plan, waves),
@@ -36,7 +36,7 @@ def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...]) -> D
         *_births(plan),
         *_skipped(plan),
         _bounds(plan),
-        *_critical_path(plan),
+        *chain_section("Critical path", path),
     ]
     return Document(tuple(sections))
 
@@ -200,10 +200,3 @@ def _proved(bound: Bound) -> str:
     gap = 100 * (bound.plan - bound.bound) / bound.bound if bound.bound else float("inf")
     best = "the best" if bound.among is Among.ALL_PLANS else "the best with as few migrations"
     return f"at most {gap:.1f} % above {best}" if bound.bound else "no bound known"
-
-
-def _critical_path(plan: Plan) -> Iterator[Section]:
-    path = plan.critical_path
-    if path:
-        shown = path if len(path) <= MOST_PATH else (*path[: MOST_PATH // 2], "…", *path[-MOST_PATH // 2 :])
-        yield Section("Critical path", (Paragraph(" > ".join(shown)),))
