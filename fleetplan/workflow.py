@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from fleetplan.rollout.moves import MoveKind
     from fleetplan.rollout.plan import Infeasible, Plan
     from fleetplan.rollout.tally import Course
+    from fleetplan.rollout.waits import Stretch
+    from fleetplan.rollout.why import Story
 
 
 class InputRefusedError(Exception):
@@ -248,6 +250,32 @@ def move_reasons(subject: Study, plan: Plan) -> tuple[tuple[MoveKind, Judgment],
     return tuple((kind, classes.judgment(kind.guest_class, kind.source_class, kind.destination_class)) for kind in kinds)
 
 
+def critical_path(subject: Study, plan: Plan) -> tuple[Stretch, ...]:
+    """The chain of waits with which a plan ends."""
+    from fleetplan.rollout.waits import Waits  # noqa: PLC0415 - numpy is loaded only by who has a plan
+
+    waits = Waits(subject.fleet, plan)
+    last = waits.last()
+    return waits.stretches(last) if last is not None else ()
+
+
+def explain_plan(subject: Study, path: Path, name: str) -> Story:
+    """Why the plan in a file does with a host or a guest what it does. Raises InputRefusedError, PlanRefusedError, UnknownNameError."""
+    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who has a plan
+    from fleetplan.rollout.why import Why  # noqa: PLC0415 - as above
+
+    plan = plan_file(subject, path)
+    violations = verify(subject.fleet, subject.classes, plan, digest=subject.digest)
+    if violations:
+        raise PlanRefusedError(tuple(violations))
+    hosts = [host.name for host in subject.fleet.hosts]
+    if subject.has_guest(name):
+        return Why(subject.fleet, subject.classes, plan).guest(subject.guest_index(name))
+    if name not in hosts:
+        raise UnknownNameError("guest or host", name, (*subject.fleet.guests.names, *hosts))
+    return Why(subject.fleet, subject.classes, plan).host(subject.host_index(name))
+
+
 def drawing(subject: Study, kind: Literal["states", "hosts", "steps"]) -> Drawing | None:
     """One of the three graphs, ready to be drawn; None where it needs a plan and there is none."""
     from fleetplan.output.drawings import host_drawing, state_drawing, step_drawing  # noqa: PLC0415 - networkx only for graphs
@@ -258,7 +286,7 @@ def drawing(subject: Study, kind: Literal["states", "hosts", "steps"]) -> Drawin
     planned = make_plan(subject)
     if isinstance(planned.outcome, Infeasible) or planned.violations:
         return None
-    return host_drawing(planned.outcome) if kind == "hosts" else step_drawing(planned.outcome)
+    return host_drawing(planned.outcome) if kind == "hosts" else step_drawing(subject.fleet, planned.outcome)
 
 
 def verify_plan(subject: Study, path: Path) -> tuple[Violation, ...]:

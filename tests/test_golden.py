@@ -25,6 +25,9 @@ NEWER = "7.1.2,qemu-11.1.3"
 
 TODAY = ("--as-of", "2026-11-24")
 
+PLAN = "PLAN"
+"""Stands in an argument list for a file with the plan of the inventory."""
+
 MESSAGE = "Could not set register fw reg 0 to 10003 (is 10001)"
 
 
@@ -66,6 +69,9 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/graph-states.{form}", ("graph", "states", path, "--format", form, *TODAY))
             yield Case(f"{stem}/mechanisms.{form}", ("mechanisms", path, "--format", form, *TODAY))
         yield Case(f"{stem}/explain-guest-host.text", ("explain", path, guest, host, *TODAY))
+        for form in ("text", "json"):
+            yield Case(f"{stem}/explain-plan-guest.{form}", ("explain", path, "--plan", PLAN, guest, "--format", form, *TODAY))
+            yield Case(f"{stem}/explain-plan-host.{form}", ("explain", path, "--plan", PLAN, host, "--format", form, *TODAY))
         yield Case(f"{stem}/compare.text", ("plan", path, "--target", NEWER, "--compare", *TODAY))
         yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))
@@ -76,16 +82,19 @@ def _cases() -> Iterator[Case]:
 
 
 @pytest.mark.parametrize("case", list(_cases()), ids=lambda case: case.name)
-def test_the_output_is_what_it_was(case: Case, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_output_is_what_it_was(case: Case, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("NO_COLOR", "1")
-    code = run(list(case.arguments))
+    if PLAN in case.arguments:
+        run(["plan", case.arguments[1], "-o", str(tmp_path / PLAN), *TODAY])
+        capfd.readouterr()
+    code = run([str(tmp_path / PLAN) if argument == PLAN else argument for argument in case.arguments])
     printed = capfd.readouterr()
     told = "\n".join(
         [
             f"$ fleetplan {' '.join(case.arguments)}",
             _kept(printed.out),
-            f"--- stderr\n{_kept(printed.err)}--- exit {code}\n",
+            f"--- stderr\n{_kept(printed.err.replace(str(tmp_path / PLAN), PLAN))}--- exit {code}\n",
         ]
     )
     golden = GOLDEN / case.name

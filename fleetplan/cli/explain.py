@@ -1,4 +1,4 @@
-"""fleetplan explain: a guest, a pasted message, a rule."""
+"""fleetplan explain: a guest, a pasted message, a rule, or what a plan does with a guest or a host."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ STDIN = "-"
 @click.argument("what", nargs=-1)
 @click.option("--inventory", type=click.Path(path_type=Path), help="With a message: which moves of this fleet would print it?")
 @click.option("--message", help="The message, where it could be taken for something else.")
+@click.option("--plan", type=click.Path(path_type=Path), help="A plan file: why does it move this guest, or upgrade this host, as it does?")
 @format_option("text", "json")
 @AS_OF
 @refusals
-def command(what: tuple[str, ...], inventory: Path | None, message: str | None, form: str, today: date) -> Exit:
-    r"""Explain a guest, a message that a VMM printed, or a rule of `check`.
+def command(what: tuple[str, ...], inventory: Path | None, message: str | None, plan: Path | None, form: str, today: date) -> Exit:
+    r"""Explain a guest, a message that a VMM printed, a rule of `check`, or what a plan does with a guest or a host.
 
     \b
     fleetplan explain INVENTORY GUEST [HOST]
     fleetplan explain "Could not set register fw reg 0 to 10003 (is 10001)"
     fleetplan explain [INVENTORY] -        (the message on stdin)
     fleetplan explain FP203
+    fleetplan explain INVENTORY --plan PLAN NAME    (of a guest or a host)
     """
+    if plan is not None:
+        return _in_plan(what if inventory is None else (str(inventory), *what), plan, form, today)
     if message is not None:
         place = inventory or (Path(what[0]) if what else None)
         return _message(message, place, form, today)
@@ -46,6 +50,23 @@ def command(what: tuple[str, ...], inventory: Path | None, message: str | None, 
         # A message whose quotes were forgotten.
         return _message(" ".join(what), None, form, today)
     return _in_fleet(place, words, form, today)
+
+
+def _in_plan(what: tuple[str, ...], plan: Path, form: str, today: date) -> Exit:
+    """What the plan does with a guest or a host, and why."""
+    if len(what) != 2:
+        click.echo("fleetplan explain: name one guest or host: fleetplan explain INVENTORY --plan PLAN NAME", err=True)
+        return Exit.USAGE
+    told = workflow.explain_plan(workflow.study(Path(what[0]), today), plan, what[1])
+    if form == "json":
+        from fleetplan.output.json_why import story_json  # noqa: PLC0415 - one of the two is needed
+
+        emit(story_json(told))
+    else:
+        from fleetplan.output.views.why import story_document  # noqa: PLC0415 - as above
+
+        show(story_document(told))
+    return Exit.CLEAN
 
 
 LONGEST_PATH = 1_000
