@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -92,7 +93,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     `overcommit_*_per_mille`: 1000 = guests' vCPUs (or memory) may sum up to exactly the host's. `reserve_per_mille`: the share of
     each host's capacity that no landing may use. `streams`: migrations that one host may send, and may receive, at a time.
-    `reversible`: choose PSCI pins, where they can be carried out, that keep the way back to the old release open.
+    `reversible`: choose PSCI pins, where they can be carried out, that keep the way back to the old release open: for every guest, for
+    none, or for those whose names match a pattern (fnmatch).
     `accept_unknown`: plans may use moves whose verdict is UNKNOWN. `forbid_psci_change`: a move that changes the PSCI version
     that a guest sees is not allowed. `probe_twins`: a probe speaks for the host's twins, which have none of their own.
     """
@@ -105,12 +107,18 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateRule, ...] = ()
     windows: tuple[Window, ...] = ()
     on_failure: OnFailure = OnFailure()
-    reversible: bool = False
+    reversible: bool | tuple[str, ...] = False
     accept_unknown: bool = False
     forbid_psci_change: bool = False
     streams: int = 1
     probe_twins: bool = False
     at: Location = NOWHERE
+
+    def wants_way_back(self, guest: str) -> bool:
+        """Whether the way back of a guest is to be kept open with a PSCI pin."""
+        if isinstance(self.reversible, bool):
+            return self.reversible
+        return any(fnmatchcase(guest, pattern) for pattern in self.reversible)
 
 
 class Waiver(msgspec.Struct, frozen=True, kw_only=True):

@@ -181,7 +181,10 @@ POLICY: Kind = {
     "on_failure": Key(
         read=lambda node, place: built(OnFailure, section(ON_FAILURE, node, place)), help="how the rollout goes on when a step fails"
     ),
-    "reversible": Key(read=v.boolean, help="whether to keep the way back open with PSCI pins (default: false)"),
+    "reversible": Key(
+        read=v.all_or_named,
+        help="whether to keep the way back open with PSCI pins: true, false, or patterns of guest names (default: false)",
+    ),
     "unknown": Key(read=v.word({"refuse": False, "accept": True}), help="whether plans may use UNKNOWN moves (default: refuse)"),
     "psci_change": Key(read=v.word({"allow": False, "forbid": True}), help="whether a move may change the PSCI version (default: allow)"),
     "probe_twins": Key(

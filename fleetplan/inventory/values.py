@@ -118,6 +118,11 @@ def boolean(node: Node, place: Place) -> Any:
     return place.wrong(node, "true or false")
 
 
+def all_or_named(node: Node, place: Place) -> Any:
+    """`true`, `false`, or a list of name patterns."""
+    return several(text)(node, place) if isinstance(node, SeqNode) else boolean(node, place)
+
+
 def hexadecimal(node: Node, place: Place) -> Any:
     """An unsigned 64-bit number, as 0x text (quoted or not) or in decimal."""
     if isinstance(node, ScalarEvent) and re.fullmatch(r"0[xX][0-9a-fA-F]{1,16}|\d{1,20}", node.value, re.ASCII):

@@ -8,11 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetplan.firmware.guest_view import losses
+from fleetplan.firmware.guest_view import MITIGATIONS, Item, losses
 from fleetplan.migration.classes import PINS, GuestClassId, HostClassId
 from fleetplan.planner.grouping import distinct
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.rollout.columns import Flags, Ints, Places
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a PSCI pin takes: `without` it the guest would find these; `breaks` are the mitigations among them that it was promised."""
+
+    without: tuple[Item, ...]
+    breaks: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +31,8 @@ class Boot:
     pin: str | None = None
     reason: str = ""
     cost: str = ""
+    without: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +68,7 @@ def _by_case(problem: Problem, guests: Ints, choose: Callable[[int], Boot | None
     """For each guest the place of its boot in `boots`, -1 for none; cases are told apart by what decides."""
     if not len(guests):
         return np.zeros(0, np.int32)
-    on, may = problem.guests.on[guests], problem.guests.migratable[guests]
+    on, may = problem.guests.on[guests], 2 * problem.guests.migratable[guests] + _wanted(problem, guests)
     first, case = distinct(problem.guests.kind[guests], problem.now[on], problem.then[on], problem.hosts.pool[on], may)
     chosen = [choose(guest) for guest in guests[first].tolist()]
     places = []
@@ -66,6 +76,14 @@ def _by_case(problem: Problem, guests: Ints, choose: Callable[[int], Boot | None
         places.append(-1 if boot is None else len(boots))
         boots += [] if boot is None else [boot]
     return np.array(places, np.int32)[case]
+
+
+def _wanted(problem: Problem, guests: Ints) -> Flags:
+    """Whether policy asks for a pin that keeps the way back of guests open."""
+    policy, names = problem.fleet.policy, problem.guests.names
+    if isinstance(policy.reversible, bool):
+        return np.full(len(guests), policy.reversible, np.bool_)
+    return np.fromiter((policy.wants_way_back(names[guest]) for guest in guests.tolist()), np.bool_, len(guests))
 
 
 Goals = dict[HostClassId, None]
@@ -92,28 +110,44 @@ def _restart(problem: Problem, guest: int, old: dict[int, Goals]) -> Boot:
     now, then = int(problem.guests.kind[guest]), int(problem.then[host])
     goals = old[int(problem.hosts.pool[host])]
     pins = problem.boot_pins(guest)
-    wants_return = problem.fleet.policy.reversible and bool(problem.guests.migratable[guest])
-    chosen = pins[0]
-    if wants_return:
-        chosen = next((pin for pin in pins if _may_return(problem, _booted(problem, now, then, pin), then, goals)), pins[0])
-    kind = _booted(problem, now, then, chosen)
+    wants_return = bool(problem.guests.migratable[guest]) and problem.fleet.policy.wants_way_back(problem.guests.names[guest])
+    ways = [pin for pin in pins if _may_return(problem, _booted(problem, now, then, pin), then, goals)] if wants_return else []
+    chosen = (*ways, pins[0])[0]
     if chosen is None:
-        return Boot(kind=kind)
-    asked = "keeps the way back to the old release open"
-    reason = asked if wants_return else f"the guest bears no PSCI version above {problem.guest(guest).psci_max}"
-    return Boot(kind=kind, pin=chosen, reason=reason, cost=_cost(problem, now, then, kind, restart=False))
+        return Boot(kind=_booted(problem, now, then, None))
+    reason = KEEPS if chosen in ways else f"the guest bears no PSCI version above {problem.guest(guest).psci_max}"
+    return _pinned(problem, now, then, chosen, reason, restart=False)
+
+
+KEEPS, OPENS = "keeps the way back to the old release open", "opens the way back to the old release"
+
+
+def _pinned(problem: Problem, now: GuestClassId, host: HostClassId, psci: str, reason: str, *, restart: bool) -> Boot:
+    taken = _taken(problem, now, host, psci)
+    without = tuple(item.value for item in taken.without)
+    cost = "; ".join(part for part in ("a restart" if restart else "", f"without {', '.join(without)}" if without else "") if part)
+    return Boot(
+        kind=_booted(problem, now, host, psci),
+        pin=psci,
+        reason=reason,
+        cost=cost or "nothing",
+        without=without,
+        breaks=tuple(item.value for item in taken.breaks),
+    )
+
+
+def _taken(problem: Problem, now: GuestClassId, host: HostClassId, psci: str) -> Taken:
+    """What the guest would have without the pin, and has not with it; and what of it is a mitigation that it sees today."""
+    table = problem.classes
+    pinned = table.guest_class(_booted(problem, now, host, psci)).promise
+    without = losses(table.guest_class(_booted(problem, now, host, None)).promise, pinned)
+    promised = losses(table.guest_class(now).promise, pinned)
+    return Taken(without, tuple(item for item in without if item in promised and item in MITIGATIONS))
 
 
 def _booted(problem: Problem, kind: GuestClassId, host: HostClassId, pin: str | None) -> GuestClassId:
     fresh = problem.classes.cold_boot(kind, host, pin)
     return kind if fresh is None else fresh
-
-
-def _cost(problem: Problem, now: GuestClassId, host: HostClassId, pinned: GuestClassId, *, restart: bool) -> str:
-    """What the guest would have without the pin, and has not with it."""
-    free = problem.classes.guest_class(_booted(problem, now, host, None)).promise
-    lost = ", ".join(item.value for item in losses(free, problem.classes.guest_class(pinned).promise))
-    return "; ".join(part for part in ("a restart" if restart else "", f"without {lost}" if lost else "") if part) or "nothing"
 
 
 def _reversing(problem: Problem, old: dict[int, Goals], boots: list[Boot]) -> tuple[Places, Places]:
@@ -123,6 +157,7 @@ def _reversing(problem: Problem, old: dict[int, Goals], boots: list[Boot]) -> tu
         return nobody, nobody
     guests = problem.residents.many(np.flatnonzero(problem.upgraded))
     guests = guests[problem.guests.migratable[guests] & problem.guests.restartable[guests]]
+    guests = guests[_wanted(problem, guests)]
     boot = _by_case(problem, guests, lambda guest: _reversing_boot(problem, guest, old), boots)
     return guests[boot >= 0], boot[boot >= 0]
 
@@ -135,7 +170,5 @@ def _reversing_boot(problem: Problem, guest: int, old: dict[int, Goals]) -> Boot
         return None
     for pin in PINS:
         if problem.boots(kind, here, pin) and _may_return(problem, _booted(problem, kind, here, pin), here, goals):
-            pinned = _booted(problem, kind, here, pin)
-            cost = _cost(problem, kind, here, pinned, restart=True)
-            return Boot(kind=pinned, pin=pin, reason="opens the way back to the old release", cost=cost)
+            return _pinned(problem, kind, here, pin, OPENS, restart=True)
     return None

@@ -129,6 +129,8 @@ class Layout:
                 effective=StepId(f"w{wave}-{StepKind.START.value}-{names[guest]}"),
                 reason=boots.boots[boot].reason,
                 cost=boots.boots[boot].cost,
+                without=boots.boots[boot].without,
+                breaks=boots.boots[boot].breaks,
             )
             for guest, boot, wave in found
         )

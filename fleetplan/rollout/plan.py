@@ -85,13 +85,19 @@ class PlanStatus(StrEnum):
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
-    """A PSCI version to fix before a guest's next cold boot. `effective` is the id of the step from which on it counts."""
+    """A PSCI version to fix before a guest's next cold boot. `effective` is the id of the step from which on it counts.
+
+    `without` are the mitigations and services that the guest would find without the pin, and does not with it. `breaks` are the mitigations
+    among them that it was promised before.
+    """
 
     guest: GuestName
     psci: str
     effective: StepId
     reason: str
     cost: str
+    without: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()
 
 
 class BlockedOn(StrEnum):

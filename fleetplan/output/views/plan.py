@@ -125,11 +125,13 @@ def _changes(kinds: tuple[tuple[MoveKind, Judgment], ...]) -> Iterator[Section]:
 
 
 def _pins(plan: Plan) -> Iterator[Section]:
-    if plan.pins:
-        points = []
-        for pin in plan.pins:
-            points.append((0, f"{pin.guest}: PSCI {pin.psci}, counts from {pin.effective}"))
-            points.append((1, f"{pin.reason}. Cost: {pin.cost}"))
+    points = []
+    for pin in plan.pins:
+        points.append((0, f"{pin.guest}: PSCI {pin.psci}, counts from {pin.effective}"))
+        points.append((1, f"{pin.reason}. Cost: {pin.cost}"))
+        if pin.breaks:
+            points.append((1, f"conflict: it takes the mitigation of {', '.join(pin.breaks)}, which the guest was promised"))
+    if points:
         yield Section("PSCI pins", (Bullets(tuple(points)),))
 
 
