@@ -160,10 +160,11 @@ class NotExactError(Exception):
         self.why = why
 
 
-def make_plan(subject: Study, optimal_s: float | None = None) -> Planned:
+def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | None = None) -> Planned:
     """Plan, and have the judge look at it.
 
-    `optimal_s`: for so many deterministic seconds exact models look for a better plan. Raises NotExactError.
+    `optimal_s`: for so many deterministic seconds exact models look for a better plan. Raises NotExactError. A `previous` plan is followed
+    as far as it holds.
     """
     from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who plans
     from fleetplan.planner.exact.improve import TooLargeError  # noqa: PLC0415 - numpy is loaded only by who plans
@@ -173,7 +174,7 @@ def make_plan(subject: Study, optimal_s: float | None = None) -> Planned:
 
     exactly = Allowance(optimal_s) if optimal_s is not None else None
     try:
-        outcome = plan(subject.fleet, subject.classes, digest=subject.digest, exactly=exactly)
+        outcome = plan(subject.fleet, subject.classes, digest=subject.digest, exactly=exactly, previous=previous)
     except SolverMissingError as missing:
         raise NotExactError("missing") from missing
     except TooLargeError as large:
@@ -181,6 +182,13 @@ def make_plan(subject: Study, optimal_s: float | None = None) -> Planned:
     if isinstance(outcome, Infeasible):
         return Planned(outcome=outcome)
     return Planned(outcome=outcome, violations=tuple(verify(subject.fleet, subject.classes, outcome, digest=subject.digest)))
+
+
+def kept(subject: Study, previous: Plan, plan: Plan) -> tuple[int, int]:
+    """How many landings are those of the previous plan, of those that both have."""
+    from fleetplan.rollout import tally  # noqa: PLC0415 - numpy is loaded only by who plans
+
+    return tally.kept(subject.fleet, previous, plan)
 
 
 def retargeted(subject: Study, target: Release) -> Study:
@@ -200,6 +208,13 @@ def after_wave(subject: Study, plan: Plan, wave: int) -> Study:
         raise NoSuchWaveError(wave, len(plan.waves))
     found = state.after_wave(subject.fleet, subject.classes, plan, wave)
     return _changed(subject, replace(subject.whole, hosts=found.fleet.hosts, guests=found.fleet.guests), found.states)
+
+
+def continued(subject: Study, waves: int) -> Study:
+    """The same fleet for who goes on with a rollout after so many waves: the gates that come next."""
+    from fleetplan.rollout.state import gates_left  # noqa: PLC0415 - numpy is loaded only by who plans
+
+    return _changed(subject, replace(subject.whole, policy=gates_left(subject.whole.policy, waves)), subject.states)
 
 
 def _changed(subject: Study, whole: Fleet, states: GuestStates | None) -> Study:

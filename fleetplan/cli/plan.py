@@ -14,7 +14,7 @@ from fleetplan.cli.exits import Exit
 from fleetplan.cli.situation import situated, situation
 from fleetplan.fleet.model import Release
 from fleetplan.inventory.planfile import plan_pieces, write_atomically
-from fleetplan.output.views.plan import plan_document
+from fleetplan.output.views.plan import kept_document, plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
 from fleetplan.rollout.plan import Infeasible, Plan
 
@@ -53,22 +53,28 @@ def command(
 ) -> Exit:
     """Make a plan for INVENTORY (a file, or a folder), and have it judged before it is shown.
 
-    With --previous and --state-after it begins from the state after a wave of another plan; with --target it leads to another release, such
-    as the old one.
+    With --previous it follows an earlier plan to the same target as far as that still holds; with --state-after as well it begins from the
+    state after a wave of that plan. With --target it leads to another release, such as the old one.
     """
     if compare:
         if target is None or output is not None or optimal_s is not None:
             told = "--compare goes with --target, the release that has arrived meanwhile, and without -o and --optimal"
             raise click.UsageError(told)
         return _compare(*situated(inventory, today, None, previous, wave), target, form)
-    subject, _ = situated(inventory, today, target, previous, wave)
+    subject, before = situated(inventory, today, target, previous, wave)
+    if before is not None and before.target != subject.fleet.target:
+        before = None
+    if before is not None and optimal_s is not None:
+        raise click.UsageError("--optimal looks for other plans, and --previous follows one: take one of them")
     try:
-        planned = workflow.make_plan(subject, optimal_s)
+        planned = workflow.make_plan(subject, optimal_s, before)
     except workflow.NotExactError as refused:
         raise click.UsageError(NOT_EXACT[refused.why]) from refused
     if planned.violations:
         tell(refuted_document(planned.violations))
         return Exit.REFUTED
+    if before is not None and not isinstance(planned.outcome, Infeasible):
+        tell(kept_document(*workflow.kept(subject, before, planned.outcome)))
     if output is not None:
         _write(output, plan_pieces(planned.outcome))
     if form == "json":

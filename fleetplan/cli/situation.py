@@ -42,7 +42,7 @@ def situation(verb: F) -> F:
     """`--target`, `--previous` and `--state-after`."""
     options = (
         click.option("--target", type=ReleaseType(), help="Roll out this release, not the one that the inventory names."),
-        click.option("--previous", type=click.Path(path_type=Path), help="A plan file: the plan that was followed (with --state-after)."),
+        click.option("--previous", type=click.Path(path_type=Path), help="A plan file: the plan that was followed so far."),
         click.option("--state-after", "wave", type=click.IntRange(min=0), help="Begin after this wave of the previous plan."),
     )
     for option in reversed(options):
@@ -56,13 +56,13 @@ def situated(
     """The fleet as it is in that situation; and the previous plan, where there is one."""
     if wave is not None and previous is None:
         raise click.UsageError("--state-after is about the waves of a plan: name it with --previous")
-    if previous is not None and wave is None:
-        raise click.UsageError("--previous goes with --state-after, the wave that has ended")
     subject = workflow.study(inventory, today)
     plan = workflow.plan_file(subject, previous) if previous is not None else None
     if plan is not None and wave is not None:
         subject = _after(subject, plan, wave)
-    return (subject if target is None else workflow.retargeted(subject, target)), plan
+    if target is not None:
+        return workflow.retargeted(subject, target), plan
+    return (subject if wave is None else workflow.continued(subject, wave)), plan
 
 
 def _after(subject: workflow.Study, plan: Plan, wave: int) -> workflow.Study:

@@ -14,6 +14,7 @@ from fleetplan.planner.exact.case import case_of
 from fleetplan.planner.exact.improve import improve
 from fleetplan.planner.exact.solver import Allowance
 from fleetplan.planner.failure import Failure
+from fleetplan.planner.following import Following, hints_of
 from fleetplan.planner.legs import legs_of
 from fleetplan.planner.pins import choose_boots
 from fleetplan.planner.problem import Fate, Problem
@@ -31,14 +32,20 @@ SPARE_WAVE_PER = 10
 
 
 def plan(
-    fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None, exactly: Allowance | None = None
+    fleet: Fleet,
+    classes: ClassTable,
+    *,
+    digest: str,
+    progress: Progress | None = None,
+    exactly: Allowance | None = None,
+    previous: Plan | None = None,
 ) -> Plan | Infeasible:
     """Plan the rollout of a fleet. Raises CancelledError.
 
     `exactly` lets exact models look for a better plan, and for what no plan can do better; raises TooLargeError and SolverMissingError.
-    Deterministic: equal fleets give equal plans.
+    A `previous` plan, made for another state of the fleet, is followed as far as it holds. Deterministic: equal fleets give equal plans.
     """
-    outcome = attempt(fleet, classes, digest=digest, progress=progress, exactly=exactly)
+    outcome = attempt(fleet, classes, digest=digest, progress=progress, exactly=exactly, previous=previous)
     if isinstance(outcome, Plan):
         return outcome
     told = explain(outcome, digest=digest, again=lambda other: _succeeds(other, classes, digest))
@@ -57,14 +64,25 @@ def _succeeds(fleet: Fleet, classes: ClassTable, digest: str) -> bool:
 
 
 def attempt(
-    fleet: Fleet, classes: ClassTable, *, digest: str, progress: Progress | None = None, exactly: Allowance | None = None
+    fleet: Fleet,
+    classes: ClassTable,
+    *,
+    digest: str,
+    progress: Progress | None = None,
+    exactly: Allowance | None = None,
+    previous: Plan | None = None,
 ) -> Plan | Failure:
-    """Search once, then exactly if that is asked for; without looking for remedies."""
+    """Follow the previous plan, if there is one; search once, then exactly if that is asked for; without looking for remedies."""
     problem = Problem(fleet, classes)
     if len(_blocked(problem)):
         return Failure(problem, None)
     floor = Floor(problem)
-    search = Search(problem, progress, most_waves=floor.waves + (floor.waves >= SPARE_WAVE_PER))
+    most_waves = floor.waves + (floor.waves >= SPARE_WAVE_PER)
+    if previous is not None:
+        following = Following(problem, hints_of(problem, previous), progress, most_waves)
+        if following.run() is None:
+            return _plan(problem, floor, following.waves, digest)
+    search = Search(problem, progress, most_waves=most_waves)
     stuck = search.run()
     made = _plan(problem, floor, search.waves, digest) if stuck is None else None
     if exactly is None:

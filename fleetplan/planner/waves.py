@@ -62,7 +62,7 @@ class WaveChoice:
 
 
 @dataclass(slots=True)
-class _Wave:
+class Making:
     """A wave in the making."""
 
     budget: Budget
@@ -114,8 +114,8 @@ class Search:
 
     # --- one wave -----------------------------------------------------------------------------------------------------------------
 
-    def _wave(self) -> _Wave:
-        wave = _Wave(Budget.of_wave(self.problem, self.problem.pending & ~self._left, self._most()))
+    def _wave(self) -> Making:
+        wave = Making(Budget.of_wave(self.problem, self.problem.pending & ~self._left, self._most()))
         pools = self._pools
         for _ in range(HELPINGS):
             pending = {pool: self._pending(pool, wave) for pool in pools}
@@ -135,7 +135,7 @@ class Search:
         limits = [gate.hosts for gate in self.problem.fleet.policy.gates if gate.hosts and (gate.after is None or number <= gate.after)]
         return min(limits, default=UNLIMITED)
 
-    def _pending(self, pool: int, wave: _Wave) -> Places:
+    def _pending(self, pool: int, wave: Making) -> Places:
         """Hosts of a pool that are in no wave yet."""
         hosts = self.problem.pool_hosts.one(pool)
         hosts = hosts[self._left[hosts]]
@@ -145,7 +145,7 @@ class Search:
         hosts = self.problem.pool_hosts.one(pool)
         return hosts[self.occupancy.open[hosts]]
 
-    def _wish(self, pool: int, pending: Places, wave: _Wave) -> Places:
+    def _wish(self, pool: int, pending: Places, wave: Making) -> Places:
         """As many hosts as the pool's free room might take, but one at least when it is first asked."""
         opened = self._open(pool)
         hosts, count = self._growing(pending, opened)
@@ -191,7 +191,7 @@ class Search:
         fits = (np.cumsum(load[order], axis=0) <= room).all(axis=1)
         return pending[order], int(np.argmin(np.append(fits, False)))
 
-    def _take(self, pool: int, pending: Places, granted: Places, wave: _Wave) -> int:
+    def _take(self, pool: int, pending: Places, granted: Places, wave: Making) -> int:
         """Take as many hosts of a pool as were granted, or as there is room for; how many that were."""
         problem = self.problem
         budget = wave.budget.within(granted, problem.hosts.zone, len(problem.hosts.zone_names))

@@ -8,13 +8,13 @@ between its birth and now, they do not tell.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from msgspec.structs import replace
 
 from fleetplan.fleet.model import Birth, Fleet, Guest, Host, HostState, Reboot, Release
+from fleetplan.fleet.policy import Policy
 from fleetplan.fleet.table import GuestTable
 from fleetplan.migration.classes import ClassTable, GuestStates
 from fleetplan.rollout.columns import Flags, FleetColumns, Numbers, Places, fleet_columns
@@ -47,6 +47,12 @@ def after_wave(fleet: Fleet, classes: ClassTable, plan: Plan, wave: int) -> Stat
     hosts = tuple(_host(host, done, fleet.target) for host, done in zip(fleet.hosts, _upgraded(past, wave).tolist(), strict=True))
     guests = _guests(fleet, columns, past, wave, on)
     return State(replace(fleet, hosts=hosts, guests=guests), _states(classes, kind))
+
+
+def gates_left(policy: Policy, waves: int) -> Policy:
+    """The policy of who goes on with a rollout after so many waves: gates that were passed are gone, others come so much sooner."""
+    left = (gate for gate in policy.gates if gate.after is None or gate.after > waves)
+    return replace(policy, gates=tuple(gate if gate.after is None else replace(gate, after=gate.after - waves) for gate in left))
 
 
 def _upgraded(past: History, wave: int) -> Flags:
@@ -143,8 +149,3 @@ def _looked(guest: Guest, here: Release) -> Reboot | None:
     if guest.rebooted is None:
         return Reboot(ever=False) if _born(guest, here).kernel == here.kernel else None
     return replace(guest.rebooted, kernel=here.kernel) if guest.rebooted.ever and guest.rebooted.kernel is None else guest.rebooted
-
-
-def after_each(fleet: Fleet, classes: ClassTable, plan: Plan) -> Iterator[State]:
-    """The state before the plan, and after each of its waves."""
-    return (after_wave(fleet, classes, plan, wave) for wave in range(len(plan.waves) + 1))

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from fleetplan.fleet.model import Fleet, Release
-from fleetplan.rollout.columns import KIND_CODE, step_columns
+from fleetplan.rollout.columns import KIND_CODE, NONE, Places, step_columns
 from fleetplan.rollout.plan import Infeasible, Plan, StepKind
 
 
@@ -99,3 +99,20 @@ def total(tallies: Iterable[Tally], guests: int) -> Sum:
         back_to=plans[-1].back_to,
         no_return=plans[-1].no_return,
     )
+
+
+def kept(fleet: Fleet, previous: Plan, plan: Plan) -> tuple[int, int]:
+    """Of the guests that land in both plans, those that land on the same host; and how many there are. O(steps log steps)."""
+    before, now = _landings(fleet, previous), _landings(fleet, plan)
+    both = (before >= 0) & (now >= 0)
+    return int((both & (before == now)).sum()), int(both.sum())
+
+
+def _landings(fleet: Fleet, plan: Plan) -> Places:
+    """By guest, where its last migration takes it, NONE without one."""
+    steps = step_columns(plan, [host.name for host in fleet.hosts], fleet.guests.names)
+    moves = np.flatnonzero((steps.kind == KIND_CODE[StepKind.MIGRATE]) & (steps.guest >= 0))
+    moves = moves[np.argsort(steps.start_s[moves], kind="stable")]
+    found = np.full(len(fleet.guests), NONE, np.int32)
+    found[steps.guest[moves]] = steps.destination[moves]
+    return found

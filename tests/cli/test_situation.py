@@ -77,7 +77,7 @@ def test_a_course_that_does_not_exist_says_why(fleetplan: Fleetplan, inventory: 
         (("--target", "linux,qemu-11.1.3"), "linux"),
         (("--target", "6.12.117,emacs"), "emacs"),
         (("--compare",), "--target"),
-        (("--previous", "PLAN"), "--state-after"),
+        (("--previous", "PLAN", "--optimal", "1"), "take one of them"),
         (("--previous", "INVENTORY", "--state-after", "1"), "INVENTORY"),
     ],
 )
@@ -94,3 +94,10 @@ def test_a_previous_plan_of_another_fleet_is_refused(fleetplan: Fleetplan, inven
     told = fleetplan("plan", inventory, "--previous", plan, "--state-after", "1")
     assert told.code == Exit.REFUTED
     assert "refutes" in told.err
+
+
+def test_a_previous_plan_is_followed_and_the_share_is_told(fleetplan: Fleetplan, inventory: Path, plan: Path) -> None:
+    told = fleetplan("plan", inventory, "--previous", plan, "--format", "json")
+    assert told.code == Exit.CLEAN
+    assert told.err == "Guests that land in both plans: 1; on the same host: 1 (100 %).\n"
+    assert told.json == fleetplan("plan", inventory, "--format", "json").json

@@ -23,6 +23,12 @@ MOST_LANDINGS = 400
 """Plans with more waves or landings than these are shown as a summary; JSON always has everything."""
 
 
+def kept_document(kept: int, both: int) -> Document:
+    """How far a plan follows the previous one."""
+    share = f" ({100 * kept / both:.0f} %)" if both else ""
+    return Document((Section("", (Paragraph(f"Guests that land in both plans: {both:,}; on the same host: {kept:,}{share}."),)),))
+
+
 def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...], path: tuple[Stretch, ...]) -> Document:
     """The plan: what, when, what changes for guests, pins, ways back, bounds, and its critical path."""
     waves = [summary(wave) for wave in plan.waves]
