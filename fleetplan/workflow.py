@@ -18,6 +18,7 @@ from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.fleet.model import Fleet, GuestName, HostName, Release
 from fleetplan.inventory.load import load
 from fleetplan.migration.classes import ClassTable, GuestStates
+from fleetplan.planner.aims import FEWEST_MOVES, Aims
 
 if TYPE_CHECKING:
     from fleetplan.migration.diagnosis import Diagnosis
@@ -160,7 +161,7 @@ class NotExactError(Exception):
         self.why = why
 
 
-def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | None = None) -> Planned:
+def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | None = None, aims: Aims = FEWEST_MOVES) -> Planned:
     """Plan, and have the judge look at it.
 
     `optimal_s`: for so many deterministic seconds exact models look for a better plan. Raises NotExactError. A `previous` plan is followed
@@ -174,7 +175,7 @@ def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | N
 
     exactly = Allowance(optimal_s) if optimal_s is not None else None
     try:
-        outcome = plan(subject.fleet, subject.classes, digest=subject.digest, exactly=exactly, previous=previous)
+        outcome = plan(subject.fleet, subject.classes, digest=subject.digest, aims=aims, exactly=exactly, previous=previous)
     except SolverMissingError as missing:
         raise NotExactError("missing") from missing
     except TooLargeError as large:

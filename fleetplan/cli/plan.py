@@ -16,6 +16,7 @@ from fleetplan.fleet.model import Release
 from fleetplan.inventory.planfile import plan_pieces, write_atomically
 from fleetplan.output.views.plan import kept_document, plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
+from fleetplan.planner.aims import Aims, Effort
 from fleetplan.rollout.plan import Infeasible, Plan
 
 NOT_EXACT = {
@@ -28,6 +29,9 @@ NOT_EXACT = {
 @INVENTORY
 @situation
 @click.option("--compare", is_flag=True, help="With --target: finish the rollout and begin again, or retarget now? Both, side by side.")
+@click.option("--max-waves", type=click.IntRange(1), metavar="N", help="No more waves than this, if need be for more migrations.")
+@click.option("--max-extra-moves", type=click.IntRange(0), metavar="N", help="Spend up to so many more migrations to end sooner.")
+@click.option("--effort", type=click.Choice(["fast", "default", "best"]), default="default", show_default=True, help="How long to search.")
 @format_option("text", "json")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write the plan, as JSON, to this file.")
 @click.option(
@@ -46,6 +50,9 @@ def command(
     previous: Path | None,
     wave: int | None,
     compare: bool,
+    max_waves: int | None,
+    max_extra_moves: int | None,
+    effort: str,
     form: str,
     output: Path | None,
     optimal_s: float | None,
@@ -66,8 +73,9 @@ def command(
         before = None
     if before is not None and optimal_s is not None:
         raise click.UsageError("--optimal looks for other plans, and --previous follows one: take one of them")
+    aims = Aims(max_waves=max_waves, max_extra_moves=max_extra_moves, effort=Effort(effort))
     try:
-        planned = workflow.make_plan(subject, optimal_s, before)
+        planned = workflow.make_plan(subject, optimal_s, before, aims)
     except workflow.NotExactError as refused:
         raise click.UsageError(NOT_EXACT[refused.why]) from refused
     if planned.violations:

@@ -9,6 +9,7 @@ the least time from cordon to uncordon; M, the slots of a place. Sources: planni
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -83,6 +84,11 @@ class Floor:
             found.append((self.barriers + soaks, "barriers"))
         return max(found)
 
+    @property
+    def movers(self) -> int:
+        """Guests that must move."""
+        return sum(int(pool.movers.sum()) for pool in self._pools)
+
     @cached_property
     def _pools(self) -> list[_Pool]:
         problem = self.problem
@@ -112,9 +118,8 @@ class Floor:
         those that have nobody to move. The guests of that host that do not fit there even if sizes were divisible go to old hosts, and move
         again. The least of them over all hosts that could be the first is needed in every plan.
         """
-        needed = sum(int(pool.movers.sum()) for pool in self._pools)
         twice = sum(self._twice(pool) for pool in self._pools)
-        return needed + twice, TWICE if twice else ONCE
+        return self.movers + twice, TWICE if twice else ONCE
 
     def _twice(self, pool: _Pool) -> int:
         idle = pool.movers == 0
@@ -177,33 +182,39 @@ class Floor:
         As if sizes were divisible, and each resource by itself: with room R, no more hosts are drained than the smallest loads that sum
         up to R; and d upgraded hosts make no more room than the d largest rooms. Both grow with what they are given, so the recursion
         gives the most hosts of a pool that can be upgraded after k waves; and of a place no more than all its pools together, nor than M
-        a wave. A pool whose first host must be emptied onto old ones begins with that one. None: not even so does a plan exist.
+        a wave. The first host of a pool, where it must be emptied onto old ones, needs none of that room. None: not even so is there a
+        plan.
         """
         if not len(self.hosts):
             return 0
         after = [self._growth(pool) for pool in self._pools]
-        if None in after:
-            return None
-        steps = [each for each in after if each is not None]
+        return None if None in after else self._waves_after(after)
+
+    def waves_with(self, seeds: Mapping[int, int]) -> int:
+        """The bound of `waves_by_growth` where the first wave empties so many hosts of each pool onto old ones; very many if it is None."""
+        pools = [(pool, int(self.problem.hosts.pool[pool.hosts[0]])) for pool in self._pools]
+        after = [self._growth(pool, seeds.get(number, 0)) for pool, number in pools]
+        return MOST_STEPS if None in after else max(self._waves_after(after), self.waves_by_count)
+
+    def _waves_after(self, after: list[list[int] | None]) -> int:
+        """Waves by what pools can have done after each wave."""
+        steps: list[list[int]] = [each for each in after if each is not None]
         return max(
             *map(len, steps),
             *(self._waves_of_place(slots, place, steps) for slots in self.problem.slots for place in slots.used(self.hosts)),
             1,
         )
 
-    def _growth(self, pool: _Pool) -> list[int] | None:
-        """The most hosts of a pool that are upgraded after wave 1, 2, ..."""
+    def _growth(self, pool: _Pool, seeds: int = 0) -> list[int] | None:
+        """The most hosts of a pool that are upgraded after wave 1, 2, ..., if the first empties some onto old ones."""
         fit, most = _Fit.of(pool), self._most_at_once(pool.hosts)
+        beside = seeds or int(self._twice(pool) > 0)
         done, steps = 0, []
         while done < len(pool.hosts):
-            able = fit.hosts(pool.free, done)
-            if not most:
-                return None
+            able = min(fit.hosts(pool.free, done) + beside, len(pool.hosts), done + most)
             if able <= done:
-                if done > fit.idle or self._twice(pool) == 0:
-                    return None
-                able = done + 1
-            done = min(able, done + most)
+                return None
+            done = able
             steps.append(done)
         return steps
 

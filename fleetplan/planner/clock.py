@@ -44,6 +44,7 @@ class Times:
     receives_after: Places
     givers: list[tuple[int, int]]
     gate_s: dict[int, tuple[int, int]]
+    end_s: int
 
 
 class Clock:
@@ -76,7 +77,6 @@ class Clock:
         self._unsent: dict[int, list[int]] = {}
         self._sending: dict[int, list[tuple[int, int]]] = {}
         self._receiving: dict[int, list[tuple[int, int]]] = {}
-        self._sends_at: dict[int, int] = {}
         self._turns = self._now = self._gate_s = self._end_s = 0
 
     def run(self, soaks: dict[int, int], begin_s: int) -> Times:
@@ -102,6 +102,7 @@ class Clock:
             receives_after=np.array(self.receives_after, np.int32),
             givers=self._desk.givers,
             gate_s=gate_s,
+            end_s=self._end_s,
         )
 
     def _walk(self, waves: list[WaveChoice]) -> None:
@@ -120,8 +121,7 @@ class Clock:
             now, kind, host = heapq.heappop(self._events)
             self._now = now
             if kind == SEND:
-                if self._sends_at.get(host) == now:
-                    self._send(host, now)
+                self._send(host, now)
                 continue
             if kind == UNCORDON:
                 self._desk.give_back(host, now)
@@ -203,19 +203,17 @@ class Clock:
     # --- guests -------------------------------------------------------------------------------------------------------------------
 
     def _send(self, host: int, now: int) -> None:
-        """Start the legs of a host that can start by now; come back when the next one can."""
+        """Give each stream that is free by now its next leg; come back when the next stream is free."""
         unsent, lanes = self._unsent[host], self._sending[host]
         while unsent:
-            lane = min(lanes)
-            leg, when = self._next_leg(unsent, lane[0])
-            if when > max(now, self._now):
-                self._sends_at[host] = when
-                heapq.heappush(self._events, (when, SEND, host))
+            lane = lanes[0] if self._streams == 1 else min(lanes)
+            if lane[0] > now and lane[0] > self._now:
+                heapq.heappush(self._events, (lane[0], SEND, host))
                 return
+            leg, when = self._next_leg(unsent, lane[0])
             unsent.remove(leg)
             self._start(leg, when, lanes, lane)
         del self._unsent[host], self._sending[host]
-        self._sends_at.pop(host, None)
         self._drained(host, max(lanes)[0])
 
     def _next_leg(self, legs: list[int], now: int) -> tuple[int, int]:

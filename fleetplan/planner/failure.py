@@ -18,6 +18,18 @@ class Stuck:
     homeless: dict[int, Places]
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """There are plans, but none was found within what was asked for: waves, moves above the fewest."""
+
+    max_waves: int | None
+    max_extra_moves: int | None
+    fewest_waves: int
+    """Of those that were found."""
+    bound: int
+    """No plan has fewer."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Failure:
     """No plan: the problem, what the search was stuck on (None: it never began), and whether it is proved that there is none."""
@@ -25,3 +37,4 @@ class Failure:
     problem: Problem
     stuck: Stuck | None
     impossible: bool = False
+    limit: Limit | None = None

@@ -150,6 +150,13 @@ class Occupancy:
             self._movers = None
 
 
+def fewest_first(occupancy: Occupancy, hosts: Places) -> Places:
+    """Hosts in the order of the guests that must leave them, and then of their load."""
+    load = occupancy.load[hosts]
+    ordered: Places = hosts[np.lexsort((hosts, *load.T, occupancy.mover_count[hosts]))]
+    return ordered
+
+
 def _key(group: Ints, place: Ints) -> Numbers:
     key: Numbers = group.astype(np.int64) << 32 | place
     return key

@@ -14,7 +14,7 @@ from fleetplan.fleet.model import Fleet, Host, HostName, HostState, Release
 from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share
 from fleetplan.migration.reasons import Judgment
 from fleetplan.migration.vmm import newest_qemu, parse, profiles
-from fleetplan.planner.failure import Failure, Stuck
+from fleetplan.planner.failure import Failure, Limit, Stuck
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.rollout.columns import Ints, Places
 from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Remedy, RemedyKind
@@ -29,10 +29,19 @@ MOST_HOSTS_ADDED = 3
 def explain(failure: Failure, *, digest: str, again: Again) -> Infeasible:
     """Causes and tried remedies. A handful of searches."""
     problem, stuck = failure.problem, failure.stuck
+    if failure.limit is not None:
+        causes: tuple[Cause, ...] = (_beyond(failure.limit),)
+        return Infeasible(inventory_digest=digest, target=problem.fleet.target, causes=causes)
     causes = tuple(_stuck_guests(problem)) if stuck is None else tuple(_stuck_pools(problem, stuck))
     candidates = _for_guests(problem) if stuck is None else _for_pools(problem, stuck)
     remedies = tuple(msgspec.structs.replace(remedy, tried=True) for remedy, fleet in candidates if again(fleet))
     return Infeasible(inventory_digest=digest, target=problem.fleet.target, proved=failure.impossible, causes=causes, remedies=remedies)
+
+
+def _beyond(limit: Limit) -> Cause:
+    asked = {"max_waves": limit.max_waves, "max_extra_moves": limit.max_extra_moves}
+    facts = {name: str(value) for name, value in asked.items() if value is not None}
+    return Cause(blocked_on=BlockedOn.LIMITS, facts={**facts, "found_waves": str(limit.fewest_waves), "least_waves": str(limit.bound)})
 
 
 # --- guests that can neither move nor restart ----------------------------------------------------------------------------------------

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import numpy as np
 from msgspec.structs import replace
 
 from fleetplan.fleet.model import Fleet, HostName
 from fleetplan.migration.classes import ClassTable
+from fleetplan.planner.aims import FEWEST_MOVES, Aims
 from fleetplan.planner.bounds import Floor
-from fleetplan.planner.clock import Clock
+from fleetplan.planner.clock import wave_of
 from fleetplan.planner.enact import rounds_of, waves_of
 from fleetplan.planner.exact.case import case_of
 from fleetplan.planner.exact.improve import improve
 from fleetplan.planner.exact.solver import Allowance
 from fleetplan.planner.failure import Failure
-from fleetplan.planner.following import Following, hints_of
-from fleetplan.planner.legs import legs_of
 from fleetplan.planner.pins import choose_boots
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.planner.remedies import explain
-from fleetplan.planner.steps import Layout, critical_path, gates_after, soak_s, tail_s
+from fleetplan.planner.steps import Layout, critical_path
 from fleetplan.planner.stones import stepping_stones
-from fleetplan.planner.waves import CancelledError, Progress, Search, WaveChoice
+from fleetplan.planner.trials import Trial, best_trial, followed, timed
+from fleetplan.planner.waves import CancelledError, Progress
 from fleetplan.planner.ways_back import with_ways_back
 from fleetplan.rollout.columns import STATES, Placement, Places, Steps
-from fleetplan.rollout.durations import PIN_S, START_S, STOP_S
-from fleetplan.rollout.plan import Bounds, HostSite, Infeasible, Plan, PlanStatus, Wave
-
-SPARE_WAVE_PER = 10
-"""Where the bound says at least so many waves, one more is spent, so that hosts that open late need not take another one."""
+from fleetplan.rollout.plan import Bounds, ExtraMoves, HostSite, Infeasible, Plan, PlanStatus, Wave, WhyTwice
 
 
 def plan(
@@ -36,6 +35,7 @@ def plan(
     classes: ClassTable,
     *,
     digest: str,
+    aims: Aims = FEWEST_MOVES,
     progress: Progress | None = None,
     exactly: Allowance | None = None,
     previous: Plan | None = None,
@@ -45,11 +45,11 @@ def plan(
     `exactly` lets exact models look for a better plan, and for what no plan can do better; raises TooLargeError and SolverMissingError.
     A `previous` plan, made for another state of the fleet, is followed as far as it holds. Deterministic: equal fleets give equal plans.
     """
-    outcome = attempt(fleet, classes, digest=digest, progress=progress, exactly=exactly, previous=previous)
+    outcome = attempt(fleet, classes, digest=digest, aims=aims, progress=progress, exactly=exactly, previous=previous)
     if isinstance(outcome, Plan):
         return outcome
     told = explain(outcome, digest=digest, again=lambda other: _succeeds(other, classes, digest))
-    blocked = _blocked(outcome.problem).tolist() if outcome.stuck is None else []
+    blocked = _blocked(outcome.problem).tolist() if outcome.stuck is None and outcome.limit is None else []
     stones = stepping_stones(fleet, classes, blocked, lambda other, table: _once(other, table, digest)) if blocked else ()
     return replace(told, remedies=(*(replace(stone, tried=True) for stone in stones), *told.remedies))
 
@@ -68,30 +68,30 @@ def attempt(
     classes: ClassTable,
     *,
     digest: str,
+    aims: Aims = FEWEST_MOVES,
     progress: Progress | None = None,
     exactly: Allowance | None = None,
     previous: Plan | None = None,
 ) -> Plan | Failure:
-    """Follow the previous plan, if there is one; search once, then exactly if that is asked for; without looking for remedies."""
+    """Follow the previous plan, if there is one; else search, then exactly if that is asked for; without looking for remedies."""
     problem = Problem(fleet, classes)
     if len(_blocked(problem)):
         return Failure(problem, None)
     floor = Floor(problem)
-    most_waves = floor.waves + (floor.waves >= SPARE_WAVE_PER)
-    if previous is not None:
-        following = Following(problem, hints_of(problem, previous), progress, most_waves)
-        if following.run() is None:
-            return _plan(problem, floor, following.waves, digest)
-    search = Search(problem, progress, most_waves=most_waves)
-    stuck = search.run()
-    made = _plan(problem, floor, search.waves, digest) if stuck is None else None
+    best = followed(problem, floor, aims, previous, progress) or best_trial(problem, floor, aims, progress)
+    made = None if isinstance(best, Failure) else _plan(problem, floor, best, digest)
+    failure = best if isinstance(best, Failure) else Failure(problem, None)
     if exactly is None:
-        return made or Failure(problem, stuck)
-    found = None if made is None else (made, rounds_of(search.waves))
+        return made or failure
+    found = None if made is None or isinstance(best, Failure) else (made, rounds_of(best.waves))
+    boots = choose_boots(problem)
     better, impossible = improve(
-        case_of(fleet, classes), exactly, lambda rounds: _plan(problem, floor, waves_of(problem, rounds), digest), found
+        case_of(fleet, classes),
+        exactly,
+        lambda rounds: _plan(problem, floor, timed(problem, waves_of(problem, rounds), boots), digest),
+        found,
     )
-    return better or Failure(problem, stuck, impossible)
+    return better or Failure(problem, failure.stuck, impossible, failure.limit)
 
 
 def _blocked(problem: Problem) -> Places:
@@ -100,13 +100,9 @@ def _blocked(problem: Problem) -> Places:
     return found
 
 
-def _plan(problem: Problem, floor: Floor, waves: list[WaveChoice], digest: str) -> Plan:
-    boots = choose_boots(problem)
-    legs = legs_of(problem, waves)
-    soaks = {number: soak_s(rules) for number, rules in gates_after(problem, len(waves)).items()}
-    begin_s = STOP_S + PIN_S + START_S if len(boots.in_place) and waves else 0
-    times = Clock(problem, waves, legs, tail_s(problem, boots)).run(soaks, begin_s)
-    layout = Layout(problem, waves, legs, times, boots)
+def _plan(problem: Problem, floor: Floor, trial: Trial, digest: str) -> Plan:
+    waves, legs = trial.waves, trial.legs
+    layout = Layout(problem, waves, legs, trial.times, trial.boots)
     columns = layout.columns()
     makespan_s = int(columns.end_s.max(initial=0))
     bounds = floor.bounds(len(legs.guest), len(waves), makespan_s)
@@ -125,6 +121,7 @@ def _plan(problem: Problem, floor: Floor, waves: list[WaveChoice], digest: str) 
         bounds=bounds,
         on_failure=fleet.policy.on_failure,
         skipped=_skipped(problem) | _unreachable(problem),
+        extra_moves=tuple(_extra_moves(problem, trial)),
         sites={
             host.name: HostSite(vmm=host.release.vmm, kernel=host.release.kernel, address=host.address, zone=host.zone)
             for host in fleet.hosts
@@ -149,6 +146,21 @@ def _unreachable(problem: Problem) -> dict[HostName, str]:
     """Hosts that are not on the target and that no plan touches."""
     there = np.flatnonzero(~problem.hosts.on_target & ~problem.alive)
     return {problem.hosts.names[host]: f"it is {STATES[problem.hosts.state[host]].value}" for host in there.tolist()}
+
+
+def _extra_moves(problem: Problem, trial: Trial) -> Iterator[ExtraMoves]:
+    """Guests that land on hosts of a later wave, by pool, and why."""
+    legs, pool_of = trial.legs, problem.hosts.pool
+    wave = wave_of(trial.waves, len(problem.hosts.names))
+    seeds = (wave[legs.goal] > legs.wave)[legs.of_move]
+    pool, number = pool_of[legs.source[legs.of_move[seeds]]], legs.wave[legs.of_move[seeds]]
+    opened = np.unique(pool_of[problem.upgraded]).tolist()
+    found = Counter[tuple[int, WhyTwice]]()
+    for each, first in Counter(zip(pool.tolist(), number.tolist(), strict=True)).items():
+        begins = int(wave[problem.pending & (pool_of == each[0])].min())
+        why = WhyTwice.NO_UPGRADED_HOST if each[1] == begins and each[0] not in opened else WhyTwice.NO_ROOM
+        found[each[0], WhyTwice.ASKED if each[1] == 1 and trial.seeds.get(each[0]) else why] += first
+    return (ExtraMoves(pool=problem.hosts.pool_names[own], moves=moves, why=why) for (own, why), moves in sorted(found.items()))
 
 
 def _status(bounds: Bounds) -> PlanStatus:

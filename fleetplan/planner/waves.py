@@ -10,6 +10,7 @@ ones: a seed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,7 +19,7 @@ import numpy as np
 from fleetplan.planner.blocks import head_that_fits, in_turn, match, shapes
 from fleetplan.planner.budget import UNLIMITED, Budget
 from fleetplan.planner.failure import Stuck
-from fleetplan.planner.occupancy import Occupancy
+from fleetplan.planner.occupancy import Occupancy, fewest_first
 from fleetplan.planner.packing import Bins, pack
 from fleetplan.planner.problem import Problem
 from fleetplan.rollout.columns import NONE, Codes, Flags, Numbers, Places
@@ -27,7 +28,10 @@ HELPINGS = 3
 """How often what pools could not use of a wave is handed round."""
 
 PATIENCE = 40
-"""Hosts that do not fit before a small pool gives up looking for one that does; large ones do so sooner."""
+"""Hosts that do not fit before a pool gives up looking for one that does."""
+
+SMALL_POOL = 400
+"""In pools with more hosts than this, further hosts are looked for many at a time, where some were found together."""
 
 MOST_SEEDS_TRIED = 200
 
@@ -79,17 +83,29 @@ class Making:
 
 
 class Search:
-    """The state of one search. `seeds`: by pool, how many hosts to empty onto old ones before anything else."""
+    """The state of one search.
+
+    `seeds`: by pool, how many hosts to empty onto old ones in the first wave. `most_waves`: up to so many waves, hosts that open late need
+    not take another one. `longest_first`: hosts that take longest go first, even where others make more room.
+    """
 
     def __init__(
-        self, problem: Problem, progress: Progress | None = None, seeds: dict[int, int] | None = None, most_waves: int = 0
+        self,
+        problem: Problem,
+        progress: Progress | None = None,
+        *,
+        seeds: Mapping[int, int] | None = None,
+        most_waves: int = 0,
+        longest_first: bool = False,
     ) -> None:
         self.problem = problem
         self.occupancy = Occupancy(problem)
         self.waves: list[WaveChoice] = []
         self._progress = progress
-        self._seeds = dict(seeds or {})
+        self.seeds = seeds or {}
+        self._seeds = dict(self.seeds)
         self._most_waves = most_waves
+        self._longest_first = longest_first
         self._left: Flags = problem.pending.copy()
         self._total = int(problem.pending.sum())
         self._shape = shapes(problem)
@@ -110,7 +126,7 @@ class Search:
             wave = self._wave()
             if not wave.hosts:
                 return Stuck(self.occupancy, left, wave.homeless)
-            self._settle(np.concatenate(wave.hosts))
+            self._settle(wave.all_hosts)
 
     # --- one wave -----------------------------------------------------------------------------------------------------------------
 
@@ -148,6 +164,9 @@ class Search:
     def _wish(self, pool: int, pending: Places, wave: Making) -> Places:
         """As many hosts as the pool's free room might take, but one at least when it is first asked."""
         opened = self._open(pool)
+        if self._seeds.get(pool):
+            idle = int((self.occupancy.mover_count[pending] == 0).sum())
+            return fewest_first(self.occupancy, pending)[: idle + self._seeds[pool]]
         hosts, count = self._growing(pending, opened)
         whole = self.occupancy.whole(opened)
         early = self._early(pending, whole)
@@ -178,18 +197,18 @@ class Search:
     def _growing(self, pending: Places, opened: Places) -> tuple[Places, int]:
         """Hosts in the order in which they make most room for what they take, and how many of them the free room might take.
 
-        Where it might take all of them, those that take longest come first.
+        Where it might take all of them, or the search is told so, those that take longest come first.
         """
         occupancy = self.occupancy
         load, gain = occupancy.load[pending], np.maximum(occupancy.vacated(pending), 1)
         scarce = int(np.argmax(load.sum(axis=0) / gain.sum(axis=0)))
         later = ~self.problem.held[pending]
         room = occupancy.free(opened).sum(axis=0)
-        if (load.sum(axis=0) <= room).all():
-            return pending[np.lexsort((pending, -self.problem.expected_s[pending], later))], len(pending)
+        if self._longest_first or (load.sum(axis=0) <= room).all():
+            order = np.lexsort((pending, -self.problem.expected_s[pending], later))
+            return pending[order], _head(load[order], room)
         order = np.lexsort((pending, load.sum(axis=1), load[:, scarce] / gain[:, scarce], later))
-        fits = (np.cumsum(load[order], axis=0) <= room).all(axis=1)
-        return pending[order], int(np.argmin(np.append(fits, False)))
+        return pending[order], _head(load[order], room)
 
     def _take(self, pool: int, pending: Places, granted: Places, wave: Making) -> int:
         """Take as many hosts of a pool as were granted, or as there is room for; how many that were."""
@@ -198,9 +217,9 @@ class Search:
         opened = self._open(pool)
         whole = self._early(pending, self.occupancy.whole(opened))
         seeds = self._seeds.pop(pool, 0)
-        if seeds and not len(opened):
+        if seeds:
             wave.content.add(pool)
-            taken = self._seed_many(pending, min(seeds, len(granted)), budget)
+            taken = self._seed_many(pending, opened, len(granted), budget)
         elif len(whole) >= len(granted):
             used = opened[self._opens_s[opened] <= self._opens_s[whole].max(initial=0)]
             taken = self._roll(pending, used, whole, budget)
@@ -208,7 +227,8 @@ class Search:
             taken = self._grow(pending, opened, whole, len(granted), budget)
         if len(taken) < len(granted) and not seeds:
             budget.take(taken)
-            more, homeless = self._one_by_one(pending, taken, opened, budget)
+            large = len(pending) > SMALL_POOL and len(taken) > 0
+            more, homeless = (self._some_more if large else self._one_by_one)(pending, taken, opened, budget)
             taken = np.concatenate((taken, more))
             if not len(taken) and not np.isin(self.problem.hosts.pool[wave.all_hosts], pool).any():
                 wave.content.add(pool)
@@ -229,10 +249,14 @@ class Search:
         while count > len(whole):
             chosen = ordered[:count]
             guests = self.occupancy.movers.many(chosen)
-            if not len(self._pack(guests, opened)):
-                return chosen
+            homeless = self._pack(guests, opened)
+            fewer = max(1, count * 3 // 100)
+            lost = np.unique(self.occupancy.at[homeless])
+            if len(lost) < fewer:
+                self._withdraw(self.occupancy.movers.many(lost))
+                return chosen[~np.isin(chosen, lost)]
             self._withdraw(guests)
-            count -= max(1, count * 3 // 100)
+            count -= fewer
         if not len(whole):
             return ordered[:0]
         budget.most = min(budget.most, len(whole))
@@ -253,9 +277,9 @@ class Search:
         ordered, _ = self._growing(pending, opened)
         ordered = ordered[~np.isin(ordered, taken)]
         found: list[int] = []
-        misses, first_homeless, patience = 0, None, max(min(PATIENCE, 2000 // max(len(pending), 1)), 3)
+        misses, first_homeless = 0, None
         for host in ordered.tolist():
-            if misses > patience or budget.most <= 0:
+            if misses > PATIENCE or budget.most <= 0:
                 break
             one = np.array([host], np.int32)
             if not budget.admits(one)[0]:
@@ -270,6 +294,25 @@ class Search:
                 budget.take(one)
                 found.append(host)
         return np.array(found, np.int32), first_homeless
+
+    def _some_more(self, pending: Places, taken: Places, opened: Places, budget: Budget) -> tuple[Places, Places | None]:
+        """As `_one_by_one`, many at a time: half as many after each time that not all fit."""
+        ordered, _ = self._growing(pending, opened)
+        ordered = ordered[~np.isin(ordered, taken)]
+        found: list[Places] = []
+        count = budget.most
+        while count > 0:
+            some = ordered[budget.admits(ordered)][:count]
+            guests = self.occupancy.movers.many(some)
+            if len(some) and not len(self._pack(guests, opened)):
+                budget.take(some)
+                found.append(some)
+                ordered = ordered[~np.isin(ordered, some)]
+                count = min(count, budget.most)
+            else:
+                self._withdraw(guests)
+                count //= 2
+        return np.concatenate([np.zeros(0, np.int32), *found]), None
 
     # --- roll ---------------------------------------------------------------------------------------------------------------------
 
@@ -323,19 +366,13 @@ class Search:
 
     # --- seeds --------------------------------------------------------------------------------------------------------------------
 
-    def _fewest(self, hosts: Places) -> Places:
-        occupancy = self.occupancy
-        load = occupancy.load[hosts]
-        ordered: Places = hosts[np.lexsort((hosts, *load.T, occupancy.mover_count[hosts]))]
-        return ordered
-
     def _old(self, pending: Places) -> Places:
         old: Places = pending[~self.problem.cordoned[pending]]
         return old
 
     def _seed(self, pending: Places, opened: Places, budget: Budget) -> Places:
         """Empty the host with the fewest guests, where need be onto old hosts: those guests move twice."""
-        ordered = self._fewest(pending)
+        ordered = fewest_first(self.occupancy, pending)
         ordered = ordered[[bool(budget.admits(ordered[place : place + 1])[0]) for place in range(len(ordered))]]
         for host in ordered[:MOST_SEEDS_TRIED].tolist():
             guests = self.occupancy.movers.one(host)
@@ -347,15 +384,16 @@ class Search:
             self._withdraw(guests)
         return ordered[:0]
 
-    def _seed_many(self, pending: Places, count: int, budget: Budget) -> Places:
-        """Empty several hosts onto old ones at once; fewer, until all their guests find a place."""
-        ordered = self._fewest(pending)
+    def _seed_many(self, pending: Places, opened: Places, count: int, budget: Budget) -> Places:
+        """Empty several hosts at once, where need be onto old ones; fewer, until all their guests find a place."""
+        ordered = fewest_first(self.occupancy, pending)
         ordered = ordered[budget.admits(ordered)]
         old = self._old(pending)
         while count > 0:
             chosen = ordered[:count]
             guests = self.occupancy.movers.many(chosen)
-            homeless = pack(self.occupancy, guests, Bins.of(self.occupancy, old[~np.isin(old, chosen)]), spread=True)
+            homeless = self._pack(guests, opened)
+            homeless = pack(self.occupancy, homeless, Bins.of(self.occupancy, old[~np.isin(old, chosen)]), spread=True)
             if not len(homeless):
                 return chosen
             self._withdraw(guests)
@@ -374,3 +412,9 @@ class Search:
         self._opens_s[hosts] = begins[hosts] + self.problem.away_s[hosts]
         self._left[hosts] = False
         self.waves.append(WaveChoice(hosts, guests, sources, goals, verdicts))
+
+
+def _head(load: Numbers, room: Numbers) -> int:
+    """How many of some loads, the first ones, fit into a room."""
+    fits = (np.cumsum(load, axis=0) <= room).all(axis=1)
+    return int(np.argmin(np.append(fits, False)))

@@ -117,6 +117,8 @@ class BlockedOn(StrEnum):
     """Nothing in the pool is upgraded or empty, and no host can be emptied onto the others."""
     UNAVAILABLE = "unavailable"
     """Dead or held hosts already use up max-unavailable."""
+    LIMITS = "limits"
+    """There are plans, but none was found with as few waves or moves as asked. Names what was asked and what was found."""
     VERDICT = "verdict"
     """A move is refused. The leaf of a chain: carries the judgment's reason as facts."""
 
@@ -195,6 +197,25 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     makespan_s: Bound
 
 
+class WhyTwice(StrEnum):
+    """Why guests of a pool move twice."""
+
+    NO_UPGRADED_HOST = "no-upgraded-host"
+    """No host of the pool was upgraded or empty: the first one is emptied onto old ones."""
+    NO_ROOM = "no-room"
+    """Guests of no host found places on those that were upgraded."""
+    ASKED = "asked"
+    """Moves are spent, as asked, to have fewer waves or less time."""
+
+
+class ExtraMoves(msgspec.Struct, frozen=True, kw_only=True):
+    """Moves of a pool beyond one per guest."""
+
+    pool: str
+    moves: int
+    why: WhyTwice
+
+
 class HostSite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a runbook must know of a host: how to reach it, and the VMM that it has."""
 
@@ -208,8 +229,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A rollout from the state in the inventory to the target.
 
     `placement` maps every guest to its host at the start; `sites` every host to what runbooks need; `skipped` lists hosts that stay
-    as they are and why. `back_to` is the release that the way back leads to, which most hosts had before: the points of no return are
-    about it, and so are births. None where nothing is upgraded.
+    as they are and why; `extra_moves` says where and why guests move twice. `back_to` is the release that the way back leads to, which
+    most hosts had before: the points of no return are about it, and so are births. None where nothing is upgraded.
     """
 
     version: int = 1
@@ -225,6 +246,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     bounds: Bounds
     on_failure: OnFailure = OnFailure()
     skipped: Mapping[HostName, str] = {}
+    extra_moves: tuple[ExtraMoves, ...] = ()
     sites: Mapping[HostName, HostSite] = {}
     placement: Mapping[GuestName, HostName] = {}
 

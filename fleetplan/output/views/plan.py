@@ -14,7 +14,7 @@ from fleetplan.output.waits import chain_section
 from fleetplan.output.ways_back import no_way_sentence, refusal_words
 from fleetplan.rollout.invariants import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
-from fleetplan.rollout.plan import Among, Bound, ClosedBirth, Plan, PointOfNoReturn, Step, StepKind, Wave
+from fleetplan.rollout.plan import Among, Bound, ClosedBirth, ExtraMoves, Plan, PointOfNoReturn, Step, StepKind, Wave, WhyTwice
 from fleetplan.rollout.summary import WaveSummary, summary
 from fleetplan.rollout.waits import Stretch
 
@@ -198,7 +198,8 @@ def _bounds(plan: Plan) -> Section:
         ("waves", str(plan.bounds.waves.plan), str(plan.bounds.waves.bound), _proved(plan.bounds.waves)),
         ("time", clock(plan.bounds.makespan_s.plan), clock(plan.bounds.makespan_s.bound), _proved(plan.bounds.makespan_s)),
     )
-    return Section(f"Proof: {plan.status}", (Table(columns, rows),))
+    twice = Bullets(tuple((0, _twice(extra)) for extra in plan.extra_moves))
+    return Section(f"Proof: {plan.status}", (Table(columns, rows), twice) if plan.extra_moves else (Table(columns, rows),))
 
 
 def _proved(bound: Bound) -> str:
@@ -208,3 +209,13 @@ def _proved(bound: Bound) -> str:
     gap = 100 * (bound.plan - bound.bound) / bound.bound if bound.bound else float("inf")
     best = "the best" if bound.among is Among.ALL_PLANS else "the best with as few migrations"
     return f"at most {gap:.1f} % above {best}" if bound.bound else "no bound known"
+
+
+def _twice(extra: ExtraMoves) -> str:
+    """Where and why guests move more than once."""
+    why = {
+        WhyTwice.NO_UPGRADED_HOST: "no host was upgraded or empty, so the first one is emptied onto old ones",
+        WhyTwice.NO_ROOM: "no host could be emptied onto the upgraded ones alone",
+        WhyTwice.ASKED: "moves are spent for fewer waves or less time",
+    }[extra.why]
+    return f"pool {extra.pool}: {counted(extra.moves, 'guest')} {'moves' if extra.moves == 1 else 'move'} twice: {why}"

@@ -45,6 +45,8 @@ def cause_sentence(cause: Cause) -> str:
             return f"{_subject(facts)}: no host is upgraded or empty, and none can be emptied onto the others{_tail(facts)}"
         case BlockedOn.UNAVAILABLE:
             return f"{_subject(facts)}: unavailable hosts use up max-unavailable{_tail(facts)}"
+        case BlockedOn.LIMITS:
+            return f"there are plans, but none was found within what was asked for{_tail(facts)}"
         case BlockedOn.VERDICT:
             return _verdict(facts)
         case _:
