@@ -29,7 +29,8 @@ from pathlib import Path
 marks = [("import", time.process_time())]
 from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import load
-from fleetplan.inventory.planfile import plan_pieces, read_plan, write_atomically
+from fleetplan.inventory.plan_text import plan_pieces
+from fleetplan.inventory.planfile import read_plan, write_atomically
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import plan

@@ -13,7 +13,8 @@ from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_optio
 from fleetplan.cli.exits import Exit
 from fleetplan.cli.situation import situated, situation
 from fleetplan.fleet.model import Release
-from fleetplan.inventory.planfile import plan_pieces, write_atomically
+from fleetplan.inventory.plan_text import plan_pieces
+from fleetplan.inventory.planfile import write_atomically
 from fleetplan.output.views.plan import kept_document, plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
 from fleetplan.planner.aims import Aims, Effort

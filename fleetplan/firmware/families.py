@@ -104,7 +104,7 @@ FAMILIES: tuple[Family, ...] = (
         ids=_named("CLIDR_EL1"),
         place=Place.INVARIANT,
         in_table=lambda kernel: kernel.ccsidr_normalised,
-        source=f"{REFERENCE}: invariant up to 6.1, fabricated from CTR_EL0 after; {SEEN}",
+        source=f"{REFERENCE}: invariant up to 6.1, fabricated from CTR_EL0 after (7af0c2534f4c, 6.3); {SEEN}",
     ),
     Family(
         name="auxiliary implementation",

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Raw
 
 from fleetplan.fleet.model import Fleet, GuestName, HostName
-from fleetplan.inventory.planfile import AT_ONCE, placement_pieces
+from fleetplan.inventory.plan_text import AT_ONCE, placement_pieces
 from fleetplan.rollout.columns import (
     KIND_CODE,
     LATEST_S,

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from fleetplan.fleet.model import Fleet
-from fleetplan.inventory import planfile
+from fleetplan.inventory import plan_text, planfile
 from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import load
-from fleetplan.inventory.planfile import encode_plan, read_plan
+from fleetplan.inventory.plan_text import encode_plan
+from fleetplan.inventory.planfile import read_plan
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import plan as search
@@ -31,7 +32,7 @@ Change = Callable[[dict[str, Any]], object]
 @pytest.fixture(autouse=True)
 def everything_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planfile, "LARGE", 1)
-    monkeypatch.setattr(planfile, "MOST_INDENTED", -1)
+    monkeypatch.setattr(plan_text, "MOST_INDENTED", -1)
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +156,7 @@ def test_no_damage_raises(tmp_path: Path, fleet: Fleet, made: Plan, cut: float, 
     assert (as_records(found) if isinstance(found, Plan) else found[0].rule) == (records if isinstance(records, Plan) else records[0].rule)
 
 
-@pytest.mark.parametrize("steps", [0, 1, planfile.AT_ONCE - 1, planfile.AT_ONCE, planfile.AT_ONCE + 1, 3 * planfile.AT_ONCE])
+@pytest.mark.parametrize("steps", [0, 1, plan_text.AT_ONCE - 1, plan_text.AT_ONCE, plan_text.AT_ONCE + 1, 3 * plan_text.AT_ONCE])
 def test_pieces_make_the_whole(made: Plan, steps: int) -> None:
     gates = tuple(Step(id=StepId(f'é"{place}'), kind=StepKind.GATE, after=(), start_s=place, duration_s=0) for place in range(steps))
     plan = replace(made, waves=(Wave(number=1, hosts=(), steps=gates), Wave(number=2, hosts=(), steps=gates)))

@@ -14,7 +14,7 @@ import pytest
 from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import load
 from fleetplan.inventory.plan_schema import plan_schema
-from fleetplan.inventory.planfile import encode_plan
+from fleetplan.inventory.plan_text import encode_plan
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import plan
 

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from fleetplan.fleet.model import Release
-from fleetplan.inventory.planfile import encode_plan, plan_pieces, read_plan, write_atomically
+from fleetplan.inventory.plan_text import encode_plan, plan_pieces
+from fleetplan.inventory.planfile import read_plan, write_atomically
 from fleetplan.rollout.plan import BlockedOn, Bound, Bounds, Cause, Infeasible, Plan, PlanStatus, Step, StepId, StepKind, Wave
 
 STEP = Step(id=StepId("s"), kind=StepKind.GATE, after=(), start_s=0, duration_s=5)

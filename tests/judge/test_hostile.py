@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetplan.fleet.model import Fleet
-from fleetplan.inventory.planfile import encode_plan, read_plan
+from fleetplan.inventory.plan_text import encode_plan
+from fleetplan.inventory.planfile import read_plan
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.rollout.invariants import InvariantId, Violation

@@ -12,7 +12,7 @@ import pytest
 
 from fleetplan.fleet.model import Fleet, HostState, Release, Scope
 from fleetplan.fleet.policy import GateRule, Immovable, MaxUnavailable, Share
-from fleetplan.inventory.planfile import encode_plan
+from fleetplan.inventory.plan_text import encode_plan
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.exact import improve

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import load
-from fleetplan.inventory.planfile import encode_plan
+from fleetplan.inventory.plan_text import encode_plan
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import plan
 from fleetplan.rollout.columns import NONE, SCOPES, STATES, Steps, fleet_columns, step_columns, step_records
