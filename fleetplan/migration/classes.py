@@ -84,9 +84,12 @@ class ClassTable:
         self.hosts_then: list[HostClassId] = self.hosts_on(fleet.target)
         self.guests: Sequence[GuestClassId] = self._classify_guests() if states is None else self._take(states)
 
-    def beside(self, fleet: Fleet) -> ClassTable:
-        """The table of another fleet with the same guests, who are what they are here."""
-        return ClassTable(fleet, self._states)
+    def beside(self, fleet: Fleet, guests: Sequence[int] | None = None) -> ClassTable:
+        """The table of another fleet with the same guests, or with those of these numbers, who are what they are here."""
+        states = self._states
+        if states is not None and guests is not None:
+            states = replace(states, of=array("i", (states.of[guest] for guest in guests)))
+        return ClassTable(fleet, states)
 
     # --- making -------------------------------------------------------------------------------------------------------------------
 

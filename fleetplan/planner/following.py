@@ -12,9 +12,10 @@ import numpy as np
 
 from fleetplan.planner.budget import Budget
 from fleetplan.planner.problem import Problem
-from fleetplan.planner.waves import Making, Progress, Search
+from fleetplan.planner.waves import Making, Search
 from fleetplan.rollout.columns import KIND_CODE, NONE, Flags, Ints, Places, StepColumns, step_columns
 from fleetplan.rollout.plan import Plan, StepKind
+from fleetplan.rollout.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,267 +1,294 @@
-"""Why there is no plan, as a chain of causes down to facts; and the cheapest changes with which there is one.
+"""The cheapest changes with which there is a plan.
 
-A remedy is only offered after the search has been run with it.
+A remedy is only offered after the search has been run with it: on the pools that are blocked, for the search has planned the others. The
+order of cost: what only lifts a limit, then hosts, then what a guest notices, then another release, then hosts that stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-import msgspec
-import numpy as np
+from msgspec.structs import replace
 
-from fleetplan.fleet.model import Fleet, Host, HostName, HostState, Release
-from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share
-from fleetplan.migration.reasons import Judgment
-from fleetplan.migration.vmm import newest_qemu, parse, profiles
-from fleetplan.planner.failure import Failure, Limit, Stuck
-from fleetplan.planner.problem import Fate, Problem
-from fleetplan.rollout.columns import Ints, Places
-from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Remedy, RemedyKind
+from fleetplan.fleet.model import Fleet, GuestName, Host
+from fleetplan.planner.causes import by_pool, causes_of, named, stuck_guests
+from fleetplan.planner.changes import (
+    Change,
+    Try,
+    added_remedy,
+    adding,
+    limits,
+    other_vmm,
+    policies,
+    reserve,
+    restart_stuck,
+    restarting_in_place,
+    rules,
+    skip,
+    waivers,
+)
+from fleetplan.planner.failure import Failure, Stuck
+from fleetplan.planner.part import part_of
+from fleetplan.planner.problem import Problem
+from fleetplan.rollout.plan import Infeasible, Remedy, RemedyKind
+from fleetplan.rollout.progress import CancelledError, Progress
 
-Again = Callable[[Fleet], bool]
-"""Whether a fleet can be planned."""
+Again = Callable[[Fleet, Sequence[int] | None, Progress], Failure | None]
+"""Searches a fleet whose guests have these numbers in the fleet that could not be planned (None: the same guests); None: it can be planned.
 
-MOST_NAMED = 20
-MOST_HOSTS_ADDED = 3
+Raises CancelledError when its progress says so.
+"""
+
+EFFORT = 30_000
+"""What the searches for the remedies of one failure may cost: each wave as much as it has hosts left. Seconds, where packing is hard."""
+MOST_SHAPES = 3
+MOST_HOSTS_ADDED = 64
+MOST_ROUNDS = 8
+"""Of guests that are allowed to restart, each naming the next that then have no place."""
+MOST_FILTERED = 12
+"""Guests of which it is tried whether they can be left out."""
 
 
-def explain(failure: Failure, *, digest: str, again: Again) -> Infeasible:
-    """Causes and tried remedies. A handful of searches."""
+@dataclass(slots=True)
+class Effort:
+    """What is left of the effort. To a search it is its progress: every wave costs as much as there are hosts left to upgrade."""
+
+    outer: Progress | None
+    left: int = EFFORT
+
+    def report(self, stage: str, done: int, total: int) -> None:  # noqa: ARG002 - the protocol's
+        """A wave begins: that costs what is left."""
+        self.left -= total - done + 1
+        if self.outer is not None:
+            self.outer.report("remedies", max(EFFORT - self.left, 0), EFFORT)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it is used up, or somebody wants everything to stop."""
+        return self.left < 0 or (self.outer is not None and self.outer.cancelled)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What is blocked, as a fleet of its own, on which changes are tried."""
+
+    fleet: Fleet
+    numbers: Sequence[int] | None
+    again: Again
+    effort: Effort
+
+    def of(self, pools: set[str]) -> Bench:
+        """The bench of some pools of a whole fleet."""
+        return Bench(*part_of(self.fleet, pools), self.again, self.effort)
+
+    def fails(self, change: Change) -> Failure | Literal["unknown"] | None:
+        """What the search says once something is changed: a failure, or None. Raises CancelledError if everything is to stop."""
+        try:
+            return self.again(change(self.fleet), self.numbers, self.effort)
+        except CancelledError:
+            if self.effort.left >= 0:
+                raise
+            return "unknown"
+
+    def works(self, change: Change) -> bool:
+        """Whether it is known that there is a plan then."""
+        return self.fails(change) is None
+
+
+def explain(failure: Failure, *, digest: str, again: Again, progress: Progress | None = None) -> Infeasible:
+    """Causes and tried remedies: searches of the blocked pools, up to some effort. Raises CancelledError."""
     problem, stuck = failure.problem, failure.stuck
-    if failure.limit is not None:
-        causes: tuple[Cause, ...] = (_beyond(failure.limit),)
-        return Infeasible(inventory_digest=digest, target=problem.fleet.target, causes=causes)
-    causes = tuple(_stuck_guests(problem)) if stuck is None else tuple(_stuck_pools(problem, stuck))
-    candidates = _for_guests(problem) if stuck is None else _for_pools(problem, stuck)
-    remedies = tuple(msgspec.structs.replace(remedy, tried=True) for remedy, fleet in candidates if again(fleet))
-    return Infeasible(inventory_digest=digest, target=problem.fleet.target, proved=failure.impossible, causes=causes, remedies=remedies)
-
-
-def _beyond(limit: Limit) -> Cause:
-    asked = {"max_waves": limit.max_waves, "max_extra_moves": limit.max_extra_moves}
-    facts = {name: str(value) for name, value in asked.items() if value is not None}
-    return Cause(blocked_on=BlockedOn.LIMITS, facts={**facts, "found_waves": str(limit.fewest_waves), "least_waves": str(limit.bound)})
+    whole = Bench(problem.fleet, None, again, Effort(progress))
+    causes, found = causes_of(failure), tuple[Remedy, ...]()
+    if stuck is not None:
+        pools = [problem.hosts.pool_names[pool] for pool in by_pool(problem, stuck)]
+        bench = whole.of(set(pools))
+        blocked = [Blocked(failure, stuck, bench)] if len(pools) == 1 else list(_each(bench, pools))
+        causes = tuple(cause for each in blocked for cause in causes_of(each.failure)) or causes
+        found = _for_pools(problem, stuck, bench, blocked)
+    elif failure.limit is None:
+        found = tuple(_for_guests(problem, whole))
+    return Infeasible(
+        inventory_digest=digest,
+        target=problem.fleet.target,
+        proved=failure.impossible,
+        causes=causes,
+        remedies=tuple(replace(remedy, tried=True) for remedy in found),
+    )
 
 
 # --- guests that can neither move nor restart ----------------------------------------------------------------------------------------
 
 
-def _stuck(problem: Problem) -> list[int]:
-    found: list[int] = np.flatnonzero((problem.fate == Fate.STUCK) & problem.pending[problem.guests.on]).tolist()
-    return found
+def _for_guests(problem: Problem, whole: Bench) -> Iterator[Remedy]:
+    """Let them restart; accept what policy forbids; take another release; leave their hosts as they are."""
+    stuck = stuck_guests(problem)
+    restart = restart_stuck(problem, stuck)
+    rest = whole.fails(restart.change)
+    pools = {problem.hosts.pool_names[pool] for pool in problem.hosts.pool[problem.guests.on[stuck]].tolist()}
+    bench = whole.of(pools) if rest is None and len(pools) < len(problem.hosts.pool_names) else whole
+    yield from _that_work(bench, policies(problem))
+    yield from _that_work(bench, waivers(problem, stuck))
+    if rest is None:
+        yield restart.remedy
+    yield from _that_work(bench, (*other_vmm(problem, stuck), skip(problem, stuck)))
 
 
-def _stuck_guests(problem: Problem) -> Iterator[Cause]:
-    """One cause per guest, the first twenty; the rest are counted in the last."""
-    stuck = _stuck(problem)
-    for guest in stuck[:MOST_NAMED]:
-        record = problem.guest(guest)
-        facts = {"guest": str(record.name), "host": str(record.on)}
-        if record.restartable and problem.fleet.policy.immovable is not Immovable.RESTART:
-            facts["policy"] = f"immovable: {problem.fleet.policy.immovable.value}"
-        yield Cause(blocked_on=BlockedOn.IMMOVABLE_GUEST, facts=facts, because=tuple(_why_immovable(problem, guest)))
-    if len(stuck) > MOST_NAMED:
-        yield Cause(blocked_on=BlockedOn.IMMOVABLE_GUEST, facts={"more_guests": str(len(stuck) - MOST_NAMED)})
-
-
-def _why_immovable(problem: Problem, guest: int) -> Iterator[Cause]:
-    record = problem.guest(guest)
-    if not record.migratable:
-        yield Cause(blocked_on=BlockedOn.PLACEMENT, facts={"guest": str(record.name), "migrate": "never"})
-    else:
-        refusals = tuple(_refusals(problem, guest))
-        yield Cause(blocked_on=BlockedOn.FIRMWARE, facts={"guest": str(record.name)}, because=refusals)
-    if not record.restartable:
-        yield Cause(blocked_on=BlockedOn.VERDICT, facts={"guest": str(record.name), "restart": "never"})
-    elif not problem.boot_pins(guest):
-        there = problem.classes.host_class(int(problem.then[problem.guests.on[guest]])).release
-        facts = {"guest": str(record.name), "psci_max": str(record.psci_max or "any"), "does_not_start_on": str(there)}
-        yield Cause(blocked_on=BlockedOn.VERDICT, facts=facts)
-
-
-def _refusals(problem: Problem, guest: int) -> Iterator[Cause]:
-    """What each class of landing place says."""
-    host = int(problem.guests.on[guest])
-    kind, here = int(problem.guests.kind[guest]), int(problem.now[host])
-    for goal in problem.goals.get(int(problem.hosts.pool[host]), []):
-        judgment = problem.classes.judgment(kind, here, goal)
-        facts = {"to": str(problem.classes.host_class(goal).release), "verdict": judgment.verdict.value, **reason_facts(judgment)}
-        yield Cause(blocked_on=BlockedOn.VERDICT, facts=facts)
-
-
-def reason_facts(judgment: Judgment) -> dict[str, str]:
-    """The first reason of a judgment as facts: stage, register, id, both values in hex, errno, what would decide; and which registers."""
-    facts = {"stage": judgment.stage.value}
-    named = list(dict.fromkeys(reason.register for reason in judgment.reasons if reason.register is not None))
-    if len(named) > 1 or (named and judgment.reasons[0].register is None):
-        facts["registers"] = _named(named)
-    for reason in judgment.reasons[:1]:
-        given = {
-            "reason": reason.kind.value,
-            "register": reason.register,
-            "id": None if reason.id is None else f"{reason.id:#x}",
-            "source_value": None if reason.source is None else f"{reason.source:#x}",
-            "destination_value": None if reason.destination is None else f"{reason.destination:#x}",
-            "errno": None if reason.errno is None else reason.errno.name,
-            **dict(reason.detail),
-        }
-        facts |= {name: value for name, value in given.items() if value is not None}
-    return facts
-
-
-def _for_guests(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
-    """Allow the guests that are stuck to restart; or leave their hosts as they are."""
-    yield from _other_vmm(problem)
-    fleet, stuck = problem.fleet, set(_stuck(problem))
-    names = [str(problem.guest(guest).name) for guest in sorted(stuck)]
-    restarting = tuple(
-        msgspec.structs.replace(guest, restartable=True) if index in stuck else guest for index, guest in enumerate(fleet.guests)
-    )
-    policy = msgspec.structs.replace(fleet.policy, immovable=Immovable.RESTART)
-    facts = {"guests": _named(names), "count": str(len(names))}
-    yield (
-        Remedy(kind=RemedyKind.ALLOW_RESTART, facts=facts),
-        msgspec.structs.replace(fleet, guests=restarting, policy=policy),
-    )
-    hosts = sorted({str(problem.guest(guest).on) for guest in stuck})
-    yield (
-        Remedy(kind=RemedyKind.SKIP_HOSTS, facts={"hosts": _named(hosts), "count": str(len(hosts))}),
-        msgspec.structs.replace(fleet, policy=msgspec.structs.replace(fleet.policy, immovable=Immovable.SKIP)),
-    )
-
-
-def _other_vmm(problem: Problem) -> Iterator[tuple[Remedy, Fleet]]:
-    """The same kernel with the newest VMM that is known, where a guest cannot move for its firmware's sake."""
-    fleet, newest = problem.fleet, newest_qemu()
-    refused = [guest for guest in _stuck(problem) if problem.guest(guest).migratable]
-    if refused and fleet.target.vmm.startswith("qemu-") and profiles(parse(fleet.target.vmm)) != profiles(parse(newest)):
-        target = Release(fleet.target.kernel, newest)
-        facts = {"kernel": target.kernel, "vmm": target.vmm}
-        yield Remedy(kind=RemedyKind.CHANGE_RELEASE, facts=facts), msgspec.structs.replace(fleet, target=target)
-
-
-def _named(names: list[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+def _that_work(bench: Bench, tries: Iterable[Try]) -> Iterator[Remedy]:
+    return (each.remedy for each in tries if bench.works(each.change))
 
 
 # --- pools in which nothing goes on --------------------------------------------------------------------------------------------------
 
 
-def _by_pool(problem: Problem, stuck: Stuck) -> dict[int, Ints]:
-    """Hosts that remain, by pool."""
-    pool = problem.hosts.pool[stuck.remaining]
-    return {int(number): stuck.remaining[pool == number] for number in dict.fromkeys(pool.tolist())}
+@dataclass(frozen=True, slots=True, eq=False)
+class Blocked:
+    """A pool that is blocked, as a fleet of its own, and what it is stuck on."""
+
+    failure: Failure
+    stuck: Stuck
+    bench: Bench
 
 
-def _stuck_pools(problem: Problem, stuck: Stuck) -> Iterator[Cause]:
-    for pool, hosts in _by_pool(problem, stuck).items():
-        homeless = stuck.homeless.get(pool)
-        if homeless is None:
-            yield _no_slot(problem, pool, hosts)
+def _each(bench: Bench, pools: list[str]) -> Iterator[Blocked]:
+    """Every pool by itself: in the search for all of them, one may only have waited for another."""
+    for pool in pools:
+        part = bench.of({pool})
+        failure = part.fails(lambda fleet: fleet)
+        if isinstance(failure, Failure) and failure.stuck is not None:
+            yield Blocked(failure, failure.stuck, part)
+
+
+def _for_pools(problem: Problem, stuck: Stuck, bench: Bench, blocked: list[Blocked]) -> tuple[Remedy, ...]:
+    """What opens all blocked pools at once; then what opens each; and what does so only together."""
+    shared = list(limits(problem, stuck))
+    own = [_of_pool(each, only=len(blocked) == 1) for each in blocked]
+    found = [_least_reserve(remedy, bench) if remedy.kind is RemedyKind.LOWER_RESERVE else remedy for remedy in _that_work(bench, shared)]
+    found += [replace(each.remedy, alone=len(blocked) == 1) for tries in own for each in tries]
+    if not any(remedy.alone for remedy in found):
+        found += _together(bench, [*shared, *(tries[0] for tries in own if tries)])
+    return tuple(found)
+
+
+def _least_reserve(remedy: Remedy, bench: Bench) -> Remedy:
+    """The largest reserve in whole percents that still works: no more is given up than must be. A search for each halving."""
+    works, fails = 0, bench.fleet.policy.reserve_per_mille // 10
+    while fails - works > 1:
+        middle = (works + fails) // 2
+        if bench.works(lambda fleet, share=middle * 10: reserve(fleet, share)):  # type: ignore[misc] # a default to bind it
+            works = middle
         else:
-            yield _no_room(problem, stuck, pool, hosts, homeless)
+            fails = middle
+    return replace(remedy, facts={"reserve": f"{works}%"})
 
 
-def _no_slot(problem: Problem, pool: int, hosts: Ints) -> Cause:
-    full = {
-        f"{slots.scope} {slots.names[place]}".strip(): f"{slots.taken[place] + slots.held[place]} of {slots.limit[place]} taken"
-        for slots in problem.slots
-        for place in np.unique(slots.place[hosts]).tolist()
-        if not slots.free[place]
-    }
-    facts = {"pool": problem.hosts.pool_names[pool], "waiting_hosts": str(len(hosts)), **full}
-    return Cause(blocked_on=BlockedOn.UNAVAILABLE, facts=facts)
+def _of_pool(blocked: Blocked, *, only: bool) -> list[Try]:
+    """What opens one pool: rules for the guests that found no place, hosts, restarts (only where no other pool is blocked)."""
+    problem, bench = blocked.failure.problem, blocked.bench
+    homeless = [guest for guests in blocked.stuck.homeless.values() for guest in guests.tolist()]
+    if not homeless:
+        return []
+    relaxed = [each for each in rules(problem, homeless) if bench.works(each.change)]
+    pool = problem.hosts.pool[problem.guests.on[homeless[0]]]
+    waiting = [host for host in blocked.stuck.remaining.tolist() if problem.hosts.pool[host] == pool]
+    hosts = list(_more_hosts(problem, waiting, bench))
+    restarts = _restarts(problem, homeless, bench) if only else None
+    return [*relaxed, *hosts, *([restarts] if restarts is not None else [])]
 
 
-def _no_room(problem: Problem, stuck: Stuck, pool: int, hosts: Ints, homeless: Places) -> Cause:
-    """The first host that cannot be emptied, and why each of its guests that found no place found none."""
-    members = problem.pool_hosts.one(pool)
-    landing = members[stuck.occupancy.open[members]]
-    reasons = tuple(_why_homeless(problem, stuck, guest, landing) for guest in homeless[:MOST_NAMED].tolist())
-    vcpus, memory = problem.guests.size[homeless].sum(axis=0).tolist()
-    kind = BlockedOn.CAPACITY if len(landing) else BlockedOn.NO_UPGRADED_HOST
-    facts = {
-        "pool": problem.hosts.pool_names[pool],
-        "host": str(problem.hosts.names[stuck.occupancy.at[homeless[0]]]),
-        "waiting_hosts": str(len(hosts)),
-        "missing_vcpus": str(vcpus),
-        "missing_memory_mib": str(memory),
-    }
-    return Cause(blocked_on=kind, facts=facts, because=reasons)
+def _restarts(problem: Problem, homeless: list[int], bench: Bench) -> Try | None:
+    """Guests that restart in place instead of moving: those without a place, then those that have none after that; fewest that do.
+
+    Round by round until there is a plan; then each is left out that can be (deletion filter).
+    """
+    chosen: list[GuestName] = [problem.guests.names[guest] for guest in homeless if problem.boot_pins(guest)]
+    for _ in range(MOST_ROUNDS):
+        failure = bench.fails(restarting_in_place(chosen))
+        if failure is None:
+            break
+        more = [] if failure == "unknown" or failure.stuck is None else _next_homeless(failure, failure.stuck)
+        if not set(more) - set(chosen):
+            return None
+        chosen += [name for name in more if name not in chosen]
+    else:
+        return None
+    fewest = _filtered(chosen, lambda some: bench.works(restarting_in_place(some)))
+    pool = problem.hosts.pool_names[problem.hosts.pool[problem.guests.on[homeless[0]]]]
+    facts = {"pool": pool, "guests": named(list(map(str, fewest))), "count": str(len(fewest))}
+    return Try(Remedy(kind=RemedyKind.ALLOW_RESTART, facts=facts), restarting_in_place(fewest))
 
 
-def _why_homeless(problem: Problem, stuck: Stuck, guest: int, landing: Places) -> Cause:
-    record, occupancy = problem.guest(guest), stuck.occupancy
-    facts = {"guest": str(record.name), "needs_vcpus": str(record.vcpus), "needs_memory_mib": str(record.memory_mib)}
-    fitting = landing[(occupancy.free(landing) >= problem.guests.size[guest]).all(axis=1)]
-    if not len(fitting):
-        return Cause(blocked_on=BlockedOn.CAPACITY, facts=facts)
-    allowed = fitting[problem.may_land(guest)[fitting]]
-    if not len(allowed):
-        return Cause(blocked_on=BlockedOn.PLACEMENT, facts=facts)
-    if not occupancy.suits(guest, allowed).any():
-        return Cause(blocked_on=BlockedOn.ANTI_AFFINITY, facts={**facts, "group": str(record.group)})
-    return Cause(blocked_on=BlockedOn.FIRMWARE, facts=facts, because=tuple(_refusals(problem, guest)))
+def _next_homeless(failure: Failure, stuck: Stuck) -> list[GuestName]:
+    problem = failure.problem
+    guests = [guest for homeless in stuck.homeless.values() for guest in homeless.tolist()]
+    return [problem.guests.names[guest] for guest in guests if problem.boot_pins(guest)]
 
 
-def _for_pools(problem: Problem, stuck: Stuck) -> Iterator[tuple[Remedy, Fleet]]:
-    """Lift limits that cost nothing first; then add hosts."""
-    fleet = problem.fleet
-    if fleet.policy.reserve_per_mille:
-        yield (
-            Remedy(kind=RemedyKind.LOWER_RESERVE, facts={"reserve": "0%"}),
-            msgspec.structs.replace(fleet, policy=msgspec.structs.replace(fleet.policy, reserve_per_mille=0)),
-        )
-    by_pool = _by_pool(problem, stuck)
-    if any(pool not in stuck.homeless for pool in by_pool):
-        yield _more_unavailable(problem)
-    for pool in sorted(by_pool.keys() & stuck.homeless.keys()):
-        yield from _more_hosts(problem, by_pool[pool])
+def _filtered(chosen: list[GuestName], works: Callable[[list[GuestName]], bool]) -> list[GuestName]:
+    """Those of which none can be left out any more, the last chosen first."""
+    kept = list(chosen)
+    for name in reversed(chosen[:MOST_FILTERED]):
+        fewer = [other for other in kept if other != name]
+        if fewer and works(fewer):
+            kept = fewer
+    return kept
 
 
-def _more_unavailable(problem: Problem) -> tuple[Remedy, Fleet]:
-    """One slot more than is taken, in every scope that has none left."""
-    fleet = problem.fleet
-    limits = fleet.policy.max_unavailable
-    need = dict.fromkeys(("fleet", "zone", "rack"), 0)
-    for slots in problem.slots:
-        full = slots.free == 0
-        need[slots.scope] = int((slots.taken + slots.held + 1)[full].max(initial=0))
-    raised = MaxUnavailable(
-        fleet=Share(count=need["fleet"]) if need["fleet"] else limits.fleet,
-        zone=Share(count=need["zone"]) if need["zone"] else limits.zone,
-        rack=Share(count=need["rack"]) if need["rack"] else limits.rack,
-    )
-    facts = {scope: str(count) for scope, count in need.items() if count}
-    policy = msgspec.structs.replace(fleet.policy, max_unavailable=raised)
-    return Remedy(kind=RemedyKind.RAISE_MAX_UNAVAILABLE, facts=facts), msgspec.structs.replace(fleet, policy=policy)
+def _more_hosts(problem: Problem, hosts: list[int], bench: Bench) -> Iterator[Try]:
+    """The fewest hosts of each shape that the pool has, already on the target release; a larger shape only if fewer of it are needed.
 
-
-def _more_hosts(problem: Problem, hosts: Ints) -> Iterator[tuple[Remedy, Fleet]]:
-    """Hosts like the pool's own, the smallest shape first, one to three of them, already on the target release."""
-    fleet = problem.fleet
+    They stand in the zone of the first host that waits. The number is doubled until it is enough, then halved in between.
+    """
     shapes: dict[tuple[int, int], Host] = {}
-    for number in hosts.tolist():
+    for number in hosts:
         record = problem.host(number)
         shapes.setdefault((record.memory_mib, record.vcpus), record)
-    for (memory, vcpus), like in sorted(shapes.items())[:3]:
-        for count in range(1, MOST_HOSTS_ADDED + 1):
-            added = tuple(_added(like, number, fleet) for number in range(1, count + 1))
-            enlarged = tuple(sorted((*fleet.hosts, *added), key=lambda host: host.name))
-            facts = {
-                "hosts": str(count),
-                "pool": like.pool,
-                "zone": like.zone,
-                "vcpus": str(vcpus),
-                "memory_mib": str(memory),
-                "like": str(like.name),
-            }
-            yield Remedy(kind=RemedyKind.ADD_HOST, facts=facts), msgspec.structs.replace(fleet, hosts=enlarged)
+    fewest = MOST_HOSTS_ADDED + 1
+    for _, like in sorted(shapes.items())[:MOST_SHAPES]:
+        count = _fewest(like, fewest - 1, bench)
+        if count is not None:
+            fewest = count
+            yield Try(added_remedy(like, count), adding(like, count))
 
 
-def _added(like: Host, number: int, fleet: Fleet) -> Host:
-    """A new host of a shape and CPU that is there, on the target release."""
-    name = HostName(f"{like.name}-added-{number}")
-    facts = msgspec.structs.replace(like.facts, vulnerabilities=None, workarounds=None, registers=None, masks=None)
-    return msgspec.structs.replace(like, name=name, release=fleet.target, facts=facts, state=HostState.UP, address=None)
+def _fewest(like: Host, most: int, bench: Bench) -> int | None:
+    """The least number of hosts of one kind, up to `most`, with which there is a plan."""
+    fails, works = 0, 1
+    while not bench.works(adding(like, min(works, most))):
+        if works >= most or bench.effort.cancelled:
+            return None
+        fails, works = min(works, most), works * 2
+    works = min(works, most)
+    while works - fails > 1:
+        middle = (works + fails) // 2
+        if bench.works(adding(like, middle)):
+            works = middle
+        else:
+            fails = middle
+    return works or None
+
+
+# --- several changes together ----------------------------------------------------------------------------------------------------------
+
+
+def _together(bench: Bench, tries: list[Try]) -> list[Remedy]:
+    """Changes that do it only together: all of them, less each that can be left out, the dearest first (deletion filter)."""
+
+    def applied(some: list[Try]) -> Change:
+        def change(fleet: Fleet) -> Fleet:
+            for each in some:
+                fleet = each.change(fleet)
+            return fleet
+
+        return change
+
+    if len(tries) < 2 or not bench.works(applied(tries)):
+        return []
+    kept = list(tries)
+    for each in reversed(tries):
+        fewer = [other for other in kept if other is not each]
+        if len(fewer) > 1 and bench.works(applied(fewer)):
+            kept = fewer
+    return [Remedy(kind=RemedyKind.TOGETHER, together=tuple(replace(each.remedy, tried=False) for each in kept))]

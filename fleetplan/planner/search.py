@@ -24,10 +24,11 @@ from fleetplan.planner.remedies import explain
 from fleetplan.planner.steps import Layout, critical_path
 from fleetplan.planner.stones import stepping_stones
 from fleetplan.planner.trials import Trial, best_trial, followed, timed
-from fleetplan.planner.waves import CancelledError, Progress
+from fleetplan.planner.waves import Search
 from fleetplan.planner.ways_back import with_ways_back
 from fleetplan.rollout.columns import STATES, Placement, Places, Steps
 from fleetplan.rollout.plan import Bounds, ExtraMoves, HostSite, Infeasible, Plan, PlanStatus, Wave, WhyTwice
+from fleetplan.rollout.progress import CancelledError, Progress
 
 
 def plan(
@@ -48,7 +49,12 @@ def plan(
     outcome = attempt(fleet, classes, digest=digest, aims=aims, progress=progress, exactly=exactly, previous=previous)
     if isinstance(outcome, Plan):
         return outcome
-    told = explain(outcome, digest=digest, again=lambda other: _succeeds(other, classes, digest))
+    told = explain(
+        outcome,
+        digest=digest,
+        again=lambda other, guests, effort: obstacle(other, classes.beside(other, guests), effort),
+        progress=progress,
+    )
     blocked = _blocked(outcome.problem).tolist() if outcome.stuck is None and outcome.limit is None else []
     stones = stepping_stones(fleet, classes, blocked, lambda other, table: _once(other, table, digest)) if blocked else ()
     return replace(told, remedies=(*(replace(stone, tried=True) for stone in stones), *told.remedies))
@@ -59,8 +65,13 @@ def _once(fleet: Fleet, classes: ClassTable, digest: str) -> Plan | None:
     return found if isinstance(found, Plan) else None
 
 
-def _succeeds(fleet: Fleet, classes: ClassTable, digest: str) -> bool:
-    return isinstance(attempt(fleet, classes.beside(fleet), digest=digest), Plan)
+def obstacle(fleet: Fleet, classes: ClassTable, progress: Progress | None = None) -> Failure | None:
+    """Why a search finds no plan; None if it finds one. Makes no timetable, and so is quicker than `attempt`. Raises CancelledError."""
+    problem = Problem(fleet, classes)
+    if len(_blocked(problem)):
+        return Failure(problem, None)
+    stuck = Search(problem, progress).run()
+    return None if stuck is None else Failure(problem, stuck)
 
 
 def attempt(

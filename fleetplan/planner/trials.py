@@ -15,9 +15,10 @@ from fleetplan.planner.pins import Boots, choose_boots
 from fleetplan.planner.problem import Problem
 from fleetplan.planner.seeds import Seeds, for_waves, seedbed
 from fleetplan.planner.steps import gates_after, soak_s, tail_s
-from fleetplan.planner.waves import Progress, Search, WaveChoice
+from fleetplan.planner.waves import Search, WaveChoice
 from fleetplan.rollout.durations import PIN_S, START_S, STOP_S
 from fleetplan.rollout.plan import Plan
+from fleetplan.rollout.progress import Progress
 
 SPARE_WAVE_PER = 10
 """Where the bound says at least so many waves, one more is spent, so that hosts that open late need not take another one."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from fleetplan.planner.occupancy import Occupancy, fewest_first
 from fleetplan.planner.packing import Bins, pack
 from fleetplan.planner.problem import Problem
 from fleetplan.rollout.columns import NONE, Codes, Flags, Numbers, Places
+from fleetplan.rollout.progress import CancelledError, Progress
 
 HELPINGS = 3
 """How often what pools could not use of a wave is handed round."""
@@ -37,21 +37,6 @@ MOST_SEEDS_TRIED = 200
 
 CEILING_PER_MILLE = 950
 """How full hosts are filled with single guests, while that costs nothing."""
-
-
-class Progress(Protocol):
-    """What a search announces. It never prints."""
-
-    def report(self, stage: str, done: int, total: int) -> None:
-        """So much of a stage is done."""
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether somebody wants the search to stop."""
-
-
-class CancelledError(Exception):
-    """The search was told to stop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ import numpy as np
 from fleetplan.fleet.model import Fleet, GuestName, HostState, Release
 from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClassId
-from fleetplan.planner.remedies import reason_facts
+from fleetplan.planner.causes import reason_facts
 from fleetplan.rollout.columns import STATE_CODE, Flags, FleetColumns, Numbers, Places, fleet_columns
 from fleetplan.rollout.distinct import distinct
 from fleetplan.rollout.history import NEVER, History, history

@@ -119,6 +119,10 @@ class BlockedOn(StrEnum):
     """Dead or held hosts already use up max-unavailable."""
     LIMITS = "limits"
     """There are plans, but none was found with as few waves or moves as asked. Names what was asked and what was found."""
+    HOST_CLASS = "host-class"
+    """The upgraded hosts of one class are full: the minimum cut between guests and landing places goes through them."""
+    PIECES = "pieces"
+    """There is room, but in pieces that are too small: for the guest on any host, or for it beside the other guests of its host."""
     VERDICT = "verdict"
     """A move is refused. The leaf of a chain: carries the judgment's reason as facts."""
 
@@ -259,20 +263,31 @@ class RemedyKind(StrEnum):
     SKIP_HOSTS = "skip-hosts"
     RAISE_MAX_UNAVAILABLE = "raise-max-unavailable"
     LOWER_RESERVE = "lower-reserve"
+    RAISE_OVERCOMMIT = "raise-overcommit"
+    RELAX_GROUP = "relax-group"
+    RELAX_PLACEMENT = "relax-placement"
+    RELAX_POLICY = "relax-policy"
     PIN_AND_RESTART = "pin-and-restart"
     CHANGE_RELEASE = "change-release"
     STEPPING_STONE = "stepping-stone"
     """Two rollouts, by a release between."""
     ACCEPT_LOSS = "accept-loss"
     PROBE = "probe"
+    TOGETHER = "together"
 
 
 class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A change of inventory or policy; `tried` says that with it alone a judged plan exists."""
+    """A change of inventory or policy, or several `together`, of which none can be left out.
+
+    `tried`: the search was run with it, and finds a plan. `alone`: for the whole fleet; else only for the pool that `facts` name, while
+    others are blocked, too.
+    """
 
     kind: RemedyKind
     facts: Mapping[str, str] = {}
     tried: bool = False
+    alone: bool = True
+    together: tuple[Remedy, ...] = ()
 
 
 class Infeasible(msgspec.Struct, frozen=True, kw_only=True):

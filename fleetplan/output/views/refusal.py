@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import assert_never
 
 from fleetplan.output.document import Bullets, Document, Paragraph, Section, Tone
 from fleetplan.output.sentences import clock, counted
@@ -30,27 +29,77 @@ def _chain(cause: Cause, depth: int) -> Iterator[tuple[int, str]]:
 def cause_sentence(cause: Cause) -> str:
     """One link of the chain in words."""
     facts = cause.facts
-    match cause.blocked_on:
-        case BlockedOn.IMMOVABLE_GUEST:
-            return f"{_subject(facts)} may neither migrate nor restart{_tail(facts)}"
-        case BlockedOn.FIRMWARE:
-            return f"every landing place refuses {_subject(facts)}{_tail(facts)}"
-        case BlockedOn.CAPACITY:
-            return f"{_subject(facts)}: not enough room on upgraded hosts{_tail(facts)}"
-        case BlockedOn.ANTI_AFFINITY:
-            return f"{_subject(facts)}: every place with room already has a member of its group{_tail(facts)}"
-        case BlockedOn.PLACEMENT:
-            return f"{_subject(facts)}: `allow` and `deny` leave no landing place{_tail(facts)}"
-        case BlockedOn.NO_UPGRADED_HOST:
-            return f"{_subject(facts)}: no host is upgraded or empty, and none can be emptied onto the others{_tail(facts)}"
-        case BlockedOn.UNAVAILABLE:
-            return f"{_subject(facts)}: unavailable hosts use up max-unavailable{_tail(facts)}"
-        case BlockedOn.LIMITS:
-            return f"there are plans, but none was found within what was asked for{_tail(facts)}"
-        case BlockedOn.VERDICT:
-            return _verdict(facts)
-        case _:
-            assert_never(cause.blocked_on)
+    if "needs_vcpus" in facts:
+        return _homeless(cause.blocked_on, facts)
+    if "missing_vcpus" in facts:
+        return _no_room(cause.blocked_on, facts)
+    if cause.blocked_on is BlockedOn.HOST_CLASS:
+        return _full_class(facts)
+    if cause.blocked_on is BlockedOn.VERDICT:
+        return _verdict(facts)
+    return f"{WORDS[cause.blocked_on].format(subject=_subject(facts))}{_tail(facts)}"
+
+
+WORDS: Mapping[BlockedOn, str] = {
+    BlockedOn.IMMOVABLE_GUEST: "{subject} may neither migrate nor restart",
+    BlockedOn.FIRMWARE: "every landing place refuses {subject}",
+    BlockedOn.CAPACITY: "{subject}: not enough room on upgraded hosts",
+    BlockedOn.ANTI_AFFINITY: "{subject}: every place with room already has a member of its group",
+    BlockedOn.PLACEMENT: "{subject}: `allow` and `deny` leave no landing place",
+    BlockedOn.NO_UPGRADED_HOST: "{subject}: no host is upgraded or empty, and none can be emptied onto the others",
+    BlockedOn.UNAVAILABLE: "{subject}: unavailable hosts use up max-unavailable",
+    BlockedOn.LIMITS: "there are plans, but none was found within what was asked for",
+    BlockedOn.PIECES: "{subject}: what is free is in pieces that are too small",
+}
+"""For causes without a sentence of their own."""
+
+
+def _no_room(kind: BlockedOn, facts: Mapping[str, str]) -> str:
+    """A pool in which no host can be emptied: the one that comes nearest."""
+    lacks = f"{facts['missing_vcpus']} vCPUs and {size_words(int(facts['missing_memory_mib']))} of its guests find no room"
+    why = "no host of it is upgraded or empty" if kind is BlockedOn.NO_UPGRADED_HOST else "its upgraded hosts have too little room"
+    waiting = f"of {counted(int(facts['waiting_hosts']), 'host')} that wait none can be emptied"
+    return f"pool {facts['pool']}: {why}, and {waiting}; of {facts['host']}, the first, {lacks}"
+
+
+HOMELESS: Mapping[BlockedOn, str] = {
+    BlockedOn.CAPACITY: "no host that may take {it} has so much left",
+    BlockedOn.PLACEMENT: "`allow` and `deny` leave no host that has room",
+    BlockedOn.ANTI_AFFINITY: "every host with room already has a member of the group {group}",
+    BlockedOn.PIECES: "there is room for {it} alone, but not beside the others of the host",
+    BlockedOn.FIRMWARE: "every host with room refuses {it}",
+}
+
+
+def _homeless(kind: BlockedOn, facts: Mapping[str, str]) -> str:
+    """Guests, alike in what they need, that find no place."""
+    alike = int(facts.get("alike", "1"))
+    who = f"guest {facts['guest']}" if alike == 1 else f"guest {facts['guest']} and {alike - 1} like it"
+    size = f"{facts['needs_vcpus']} vCPUs, {size_words(int(facts['needs_memory_mib']))}" + (" each" if alike > 1 else "")
+    if "fit" in facts:
+        free = f"{facts['largest_free_vcpus']} vCPUs and {size_words(int(facts['largest_free_memory_mib']))}"
+        told = f"single hosts on {facts['class']} take {facts['fit']} of {facts['alike']}: none has more than {free} left"
+    else:
+        told = HOMELESS[kind].format(it="it" if alike == 1 else "one", group=facts.get("group", ""))
+    return f"{who} ({size}): {told}"
+
+
+def size_words(memory_mib: int) -> str:
+    """Memory as people write it: whole GiB where it is, else with one digit; MiB below one."""
+    if memory_mib < MIB_PER_GIB:
+        return f"{memory_mib} MiB"
+    return f"{memory_mib / MIB_PER_GIB:.1f} GiB".replace(".0 GiB", " GiB")
+
+
+MIB_PER_GIB = 1024
+
+
+def _full_class(facts: Mapping[str, str]) -> str:
+    """The bottleneck: an edge of the minimum cut."""
+    needed, fits = (size_words(int(facts[name])) if facts["scarce"] == "memory" else f"{facts[name]} vCPUs" for name in ("needed", "fits"))
+    rest = f"{facts['free_vcpus']} vCPUs and {size_words(int(facts['free_memory_mib']))} are free"
+    full = f"the {counted(int(facts['hosts']), 'upgraded host')} of its pool on {facts['class']} are full: {rest}"
+    return f"{full}; of {needed} that its guests need no more than {fits} find room"
 
 
 def _verdict(facts: Mapping[str, str]) -> str:
@@ -89,21 +138,43 @@ def _fact(name: str, value: str) -> str:
 def _remedies(remedies: tuple[Remedy, ...]) -> Section:
     if not remedies:
         return Section("What would help", (Paragraph("None of the changes that were tried gives a plan."),))
-    points = tuple((0, remedy_sentence(remedy) + (" (tried: a plan exists then)" if remedy.tried else "")) for remedy in remedies)
+    points = tuple(point for remedy in remedies for point in _remedy_points(remedy))
     return Section("What would help, cheapest first", (Bullets(points),))
+
+
+def _remedy_points(remedy: Remedy) -> Iterator[tuple[int, str]]:
+    tried = f" (tried: {'a plan exists then' if remedy.alone else 'that pool can be planned then'})" if remedy.tried else ""
+    yield 0, remedy_sentence(remedy) + tried
+    yield from ((1, remedy_sentence(part)) for part in remedy.together)
 
 
 def remedy_sentence(remedy: Remedy) -> str:
     """A remedy as an order to the operator."""
-    return f"{REMEDIES[remedy.kind]}{_tail(remedy.facts)}"
+    facts = remedy.facts
+    match remedy.kind:
+        case RemedyKind.ADD_HOST:
+            shape = f"of {facts['vcpus']} vCPU / {size_words(int(facts['memory_mib']))}"
+            hosts = counted(int(facts["hosts"]), "host")
+            return f"add {hosts} {shape} in zone {facts['zone']} to pool {facts['pool']}, like {facts['like']}, on the target release"
+        case RemedyKind.RELAX_POLICY:
+            return f"write `{facts['key']}: {facts['value']}` in `policy`"
+        case RemedyKind.LOWER_RESERVE:
+            return f"lower `policy.reserve` to {facts['reserve']}"
+        case RemedyKind.RAISE_MAX_UNAVAILABLE:
+            return f"raise `policy.max_unavailable` to {{{', '.join(f'{scope}: {count}' for scope, count in facts.items())}}}"
+        case RemedyKind.RAISE_OVERCOMMIT:
+            vcpus, memory = (int(facts[f"{what}_per_mille"]) / 1000 for what in ("vcpus", "memory"))
+            return f"raise `policy.overcommit` to {{vcpus: {vcpus:g}, memory: {memory:g}}}"
+        case _:
+            return f"{REMEDIES[remedy.kind]}{_tail(facts)}"
 
 
 REMEDIES: Mapping[RemedyKind, str] = {
-    RemedyKind.ADD_HOST: "add one host on the target release",
     RemedyKind.ALLOW_RESTART: "allow guests to restart (`restart: ok`)",
     RemedyKind.SKIP_HOSTS: "leave hosts on the old release (`policy.immovable: skip`)",
-    RemedyKind.RAISE_MAX_UNAVAILABLE: "raise `policy.max_unavailable`",
-    RemedyKind.LOWER_RESERVE: "lower `policy.reserve`",
+    RemedyKind.RELAX_GROUP: "let members of groups meet (`apart`)",
+    RemedyKind.RELAX_PLACEMENT: "let guests land anywhere (`allow`, `deny`)",
+    RemedyKind.TOGETHER: "all of these together, none can be left out",
     RemedyKind.PIN_AND_RESTART: "pin the PSCI version and restart",
     RemedyKind.CHANGE_RELEASE: "take the kernel together with another VMM",
     RemedyKind.STEPPING_STONE: "roll out another release first, and the target after it",

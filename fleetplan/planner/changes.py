@@ -1,0 +1,224 @@
+"""Changes of inventory and policy that might help where there is no plan: each as a remedy in words, and as what it does to a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from fleetplan.fleet.model import Fleet, Guest, GuestName, Host, HostName, HostState, Release
+from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share, Waiver
+from fleetplan.migration.classes import PINS
+from fleetplan.migration.reasons import Verdict
+from fleetplan.migration.vmm import newest_qemu, parse, profiles
+from fleetplan.planner.causes import by_pool, named, stuck_guests
+from fleetplan.planner.failure import Stuck
+from fleetplan.planner.problem import Problem
+from fleetplan.rollout.plan import Remedy, RemedyKind
+
+Change = Callable[[Fleet], Fleet]
+
+OVERCOMMIT_PER_MILLE = 1100
+"""What is tried of an overcommit, against what policy has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A remedy, and what it changes."""
+
+    remedy: Remedy
+    change: Change
+
+
+# --- for guests that can neither move nor restart --------------------------------------------------------------------------------------
+
+
+def restart_stuck(problem: Problem, stuck: list[int]) -> Try:
+    """Allow exactly those guests to restart that are stuck; each of them blocks its host."""
+    names = [problem.guests.names[guest] for guest in stuck]
+    facts = {"guests": named(list(map(str, names))), "count": str(len(names))}
+    pins = {pin for guest in stuck for pin in [_pin(problem, guest)] if pin is not None}
+    kind = RemedyKind.PIN_AND_RESTART if pins else RemedyKind.ALLOW_RESTART
+    facts |= {"psci": ", ".join(sorted(pins))} if pins else {}
+    return Try(Remedy(kind=kind, facts=facts), lambda fleet: _with_guests(_immovable(fleet, Immovable.RESTART), set(names), _restarting))
+
+
+def _pin(problem: Problem, guest: int) -> str | None:
+    """The pin without which a guest does not come up on the target; None if it needs none, or no pin helps."""
+    found = problem.boot_pins(guest)
+    return found[0] if found and found[0] in PINS else None
+
+
+def _restarting(guest: Guest) -> Guest:
+    return replace(guest, restartable=True)
+
+
+def _in_place(guest: Guest) -> Guest:
+    return replace(guest, restartable=True, migratable=False)
+
+
+def _anywhere(guest: Guest) -> Guest:
+    return replace(guest, allow=(), deny=())
+
+
+def _with_guests(fleet: Fleet, names: set[GuestName], change: Callable[[Guest], Guest]) -> Fleet:
+    """The fleet with some guests changed. O(guests)."""
+    return replace(fleet, guests=[change(guest) if guest.name in names else guest for guest in fleet.guests])
+
+
+def _immovable(fleet: Fleet, what: Immovable) -> Fleet:
+    return replace(fleet, policy=replace(fleet.policy, immovable=what))
+
+
+def policies(problem: Problem) -> Iterator[Try]:
+    """What policy forbids, and could allow."""
+    policy = problem.fleet.policy
+    if policy.immovable is Immovable.BLOCK:
+        yield Try(_relaxed("immovable", "restart"), lambda fleet: _immovable(fleet, Immovable.RESTART))
+    if policy.forbid_psci_change:
+        change: Change = lambda fleet: replace(fleet, policy=replace(fleet.policy, forbid_psci_change=False))  # noqa: E731 - one of a row
+        yield Try(_relaxed("forbid_psci_change", "false"), change)
+    if not policy.accept_unknown and _has_verdict(problem, Verdict.UNKNOWN):
+        accept: Change = lambda fleet: replace(fleet, policy=replace(fleet.policy, accept_unknown=True))  # noqa: E731 - as above
+        yield Try(_relaxed("accept_unknown", "true"), accept)
+
+
+def _relaxed(key: str, value: str) -> Remedy:
+    return Remedy(kind=RemedyKind.RELAX_POLICY, facts={"key": key, "value": value})
+
+
+def _has_verdict(problem: Problem, verdict: Verdict) -> bool:
+    return any(
+        problem.classes.hop(int(problem.guests.kind[guest]), int(problem.now[problem.guests.on[guest]]), goal).verdict is verdict
+        for guest in stuck_guests(problem)
+        for goal in problem.goals.get(int(problem.hosts.pool[problem.guests.on[guest]]), [])
+    )
+
+
+def waivers(problem: Problem, stuck: list[int]) -> Iterator[Try]:
+    """One waiver for each register that a stuck guest would lose, for those guests."""
+    lost: dict[str, None] = {}
+    for guest in stuck:
+        kind, here = int(problem.guests.kind[guest]), int(problem.now[problem.guests.on[guest]])
+        for goal in problem.goals.get(int(problem.hosts.pool[problem.guests.on[guest]]), []):
+            if problem.classes.hop(kind, here, goal).verdict is Verdict.STRIPS:
+                reasons = problem.classes.judgment(kind, here, goal).reasons
+                lost |= dict.fromkeys(reason.register for reason in reasons if reason.register is not None)
+    if lost:
+        names = tuple(str(problem.guests.names[guest]) for guest in stuck)
+        accepted = tuple(Waiver(scope=names, reason="", owner="", expires="9999-12-31", register=register) for register in lost)
+        facts = {"registers": named(list(lost)), "guests": named(list(names)), "count": str(len(names))}
+        remedy = Remedy(kind=RemedyKind.ACCEPT_LOSS, facts=facts)
+        yield Try(remedy, lambda fleet: replace(fleet, waivers=(*fleet.waivers, *accepted)))
+
+
+def other_vmm(problem: Problem, stuck: list[int]) -> Iterator[Try]:
+    """The same kernel with the newest VMM that is known, where a guest cannot move for its firmware's sake."""
+    target, newest = problem.fleet.target, newest_qemu()
+    refused = any(problem.guests.migratable[guest] for guest in stuck)
+    if refused and target.vmm.startswith("qemu-") and profiles(parse(target.vmm)) != profiles(parse(newest)):
+        facts = {"kernel": target.kernel, "vmm": newest}
+        remedy = Remedy(kind=RemedyKind.CHANGE_RELEASE, facts=facts)
+        yield Try(remedy, lambda fleet: replace(fleet, target=Release(target.kernel, newest)))
+
+
+def skip(problem: Problem, stuck: list[int]) -> Try:
+    """Leave the hosts of stuck guests as they are."""
+    hosts = sorted({str(problem.hosts.names[host]) for host in problem.guests.on[stuck].tolist()})
+    facts = {"hosts": named(hosts), "count": str(len(hosts))}
+    return Try(Remedy(kind=RemedyKind.SKIP_HOSTS, facts=facts), lambda fleet: _immovable(fleet, Immovable.SKIP))
+
+
+# --- for pools in which nothing goes on ------------------------------------------------------------------------------------------------
+
+
+def limits(problem: Problem, stuck: Stuck) -> Iterator[Try]:
+    """Limits of policy that could be lifted."""
+    policy = problem.fleet.policy
+    if policy.reserve_per_mille:
+        yield Try(Remedy(kind=RemedyKind.LOWER_RESERVE, facts={"reserve": "0%"}), lambda fleet: reserve(fleet, 0))
+    if any(pool not in stuck.homeless for pool in by_pool(problem, stuck)):
+        yield more_unavailable(problem)
+    vcpus, memory = (
+        share * OVERCOMMIT_PER_MILLE // 1000 for share in (policy.overcommit_vcpus_per_mille, policy.overcommit_memory_per_mille)
+    )
+    if stuck.homeless:
+        facts = {"vcpus_per_mille": str(vcpus), "memory_per_mille": str(memory)}
+        remedy = Remedy(kind=RemedyKind.RAISE_OVERCOMMIT, facts=facts)
+        yield Try(remedy, lambda fleet: _overcommit(fleet, vcpus, memory))
+
+
+def reserve(fleet: Fleet, per_mille: int) -> Fleet:
+    """Another reserve."""
+    return replace(fleet, policy=replace(fleet.policy, reserve_per_mille=per_mille))
+
+
+def _overcommit(fleet: Fleet, vcpus: int, memory: int) -> Fleet:
+    return replace(fleet, policy=replace(fleet.policy, overcommit_vcpus_per_mille=vcpus, overcommit_memory_per_mille=memory))
+
+
+def more_unavailable(problem: Problem) -> Try:
+    """One slot more than is taken, in every scope that has none left."""
+    limits = problem.fleet.policy.max_unavailable
+    need = dict.fromkeys(("fleet", "zone", "rack"), 0)
+    for slots in problem.slots:
+        full = slots.free == 0
+        need[slots.scope] = int((slots.taken + slots.held + 1)[full].max(initial=0))
+    raised = MaxUnavailable(
+        fleet=Share(count=need["fleet"]) if need["fleet"] else limits.fleet,
+        zone=Share(count=need["zone"]) if need["zone"] else limits.zone,
+        rack=Share(count=need["rack"]) if need["rack"] else limits.rack,
+    )
+    facts = {scope: str(count) for scope, count in need.items() if count}
+    remedy = Remedy(kind=RemedyKind.RAISE_MAX_UNAVAILABLE, facts=facts)
+    return Try(remedy, lambda fleet: replace(fleet, policy=replace(fleet.policy, max_unavailable=raised)))
+
+
+def rules(problem: Problem, homeless: list[int]) -> Iterator[Try]:
+    """The placement rules of guests that found no place."""
+    guests = problem.guests
+    groups = sorted({guests.group_names[guests.group[guest]] for guest in homeless if guests.group[guest] >= 0})
+    pool = problem.hosts.pool_names[problem.hosts.pool[guests.on[homeless[0]]]]
+    if groups:
+        remedy = Remedy(kind=RemedyKind.RELAX_GROUP, facts={"pool": pool, "groups": named(groups), "count": str(len(groups))})
+        yield Try(remedy, lambda fleet: _not_apart(fleet, set(groups)))
+    choosy = {guests.names[guest] for guest in homeless if guests.choosy[guest]}
+    if choosy:
+        facts = {"pool": pool, "guests": named(sorted(choosy)), "count": str(len(choosy))}
+        yield Try(Remedy(kind=RemedyKind.RELAX_PLACEMENT, facts=facts), lambda fleet: _with_guests(fleet, choosy, _anywhere))
+
+
+def _not_apart(fleet: Fleet, groups: set[str]) -> Fleet:
+    return replace(fleet, groups={name: replace(group, apart=None) if name in groups else group for name, group in fleet.groups.items()})
+
+
+def restarting_in_place(names: list[GuestName]) -> Change:
+    """These guests restart in place instead of moving."""
+    chosen = set(names)
+    return lambda fleet: _with_guests(_immovable(fleet, Immovable.RESTART), chosen, _in_place)
+
+
+def added_remedy(like: Host, count: int) -> Remedy:
+    """So many hosts like one that is there."""
+    facts = {
+        "hosts": str(count),
+        "pool": like.pool,
+        "zone": like.zone,
+        "vcpus": str(like.vcpus),
+        "memory_mib": str(like.memory_mib),
+        "like": str(like.name),
+    }
+    return Remedy(kind=RemedyKind.ADD_HOST, facts=facts)
+
+
+def adding(like: Host, count: int) -> Change:
+    """Adds new hosts of a shape and CPU that is there, on the target release."""
+
+    def change(fleet: Fleet) -> Fleet:
+        facts = replace(like.facts, vulnerabilities=None, workarounds=None, registers=None, masks=None)
+        new = replace(like, release=fleet.target, facts=facts, state=HostState.UP, address=None)
+        added = [replace(new, name=HostName(f"{like.name}-added-{number}")) for number in range(1, count + 1)]
+        return replace(fleet, hosts=tuple(sorted((*fleet.hosts, *added), key=lambda host: host.name)))
+
+    return change
