@@ -19,6 +19,7 @@ from fleetplan.fleet.model import Fleet, GuestName, HostName, Release
 from fleetplan.inventory.load import load
 from fleetplan.migration.classes import ClassTable, GuestStates
 from fleetplan.planner.aims import FEWEST_MOVES, Aims
+from fleetplan.rollout.progress import Progress, announce
 
 if TYPE_CHECKING:
     from fleetplan.migration.diagnosis import Diagnosis
@@ -77,7 +78,7 @@ class Study(msgspec.Struct, frozen=True, dict=True):
     """A sound inventory and what follows from it, computed when first asked for.
 
     `fleet` is without the waivers that have expired on `today`; `whole` is the fleet as written. `states` say what guests are, where that
-    does not follow from the fleet: after some waves of a plan.
+    does not follow from the fleet: after some waves of a plan. `progress` hears of whatever takes long, and may cancel it (CancelledError).
     """
 
     whole: Fleet
@@ -85,10 +86,12 @@ class Study(msgspec.Struct, frozen=True, dict=True):
     remarks: tuple[Finding, ...]
     today: date
     states: GuestStates | None = None
+    progress: Progress | None = None
 
     @cached_property
     def classes(self) -> ClassTable:
         """Classes and verdicts of the fleet."""
+        announce(self.progress, "classes")
         return ClassTable(self.fleet, self.states)
 
     @cached_property
@@ -118,15 +121,16 @@ def _index(name: str, names: Sequence[HostName] | Sequence[GuestName], kind: str
         raise UnknownNameError(kind, name, tuple(names)) from None
 
 
-def study(inventory: Path, today: date) -> Study:
+def study(inventory: Path, today: date, progress: Progress | None = None) -> Study:
     """Read an inventory. Raises InputRefusedError if it has errors."""
+    announce(progress, "load")
     loaded = load(inventory)
     if loaded.fleet is None:
         raise InputRefusedError(loaded.findings)
     whole = loaded.fleet
     valid = tuple(waiver for waiver in whole.waivers if date.fromisoformat(waiver.expires) > today)
     fleet = whole if valid == whole.waivers else replace(whole, waivers=valid)
-    return Study(whole, fleet, loaded.findings, today)
+    return Study(whole, fleet, loaded.findings, today, progress=progress)
 
 
 def check(subject: Study) -> tuple[Finding, ...]:
@@ -167,7 +171,6 @@ def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | N
     `optimal_s`: for so many deterministic seconds exact models look for a better plan. Raises NotExactError. A `previous` plan is followed
     as far as it holds.
     """
-    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who plans
     from fleetplan.planner.exact.improve import TooLargeError  # noqa: PLC0415 - numpy is loaded only by who plans
     from fleetplan.planner.exact.solver import Allowance, SolverMissingError  # noqa: PLC0415 - as above
     from fleetplan.planner.search import plan  # noqa: PLC0415 - as above
@@ -175,14 +178,30 @@ def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | N
 
     exactly = Allowance(optimal_s) if optimal_s is not None else None
     try:
-        outcome = plan(subject.fleet, subject.classes, digest=subject.digest, aims=aims, exactly=exactly, previous=previous)
+        outcome = plan(
+            subject.fleet,
+            subject.classes,
+            digest=subject.digest,
+            aims=aims,
+            progress=subject.progress,
+            exactly=exactly,
+            previous=previous,
+        )
     except SolverMissingError as missing:
         raise NotExactError("missing") from missing
     except TooLargeError as large:
         raise NotExactError("large") from large
     if isinstance(outcome, Infeasible):
         return Planned(outcome=outcome)
-    return Planned(outcome=outcome, violations=tuple(verify(subject.fleet, subject.classes, outcome, digest=subject.digest)))
+    return Planned(outcome=outcome, violations=_judged(subject, outcome))
+
+
+def _judged(subject: Study, plan: Plan) -> tuple[Violation, ...]:
+    """What the judge holds against a plan."""
+    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who judges
+
+    announce(subject.progress, "judge")
+    return tuple(verify(subject.fleet, subject.classes, plan, digest=subject.digest))
 
 
 def kept(subject: Study, previous: Plan, plan: Plan) -> tuple[int, int]:
@@ -199,12 +218,11 @@ def retargeted(subject: Study, target: Release) -> Study:
 
 def after_wave(subject: Study, plan: Plan, wave: int) -> Study:
     """The fleet once the first waves of a plan have ended. Raises PlanRefusedError, NoSuchWaveError."""
-    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who judges
     from fleetplan.rollout import state  # noqa: PLC0415 - as above
 
-    violations = verify(subject.fleet, subject.classes, plan, digest=subject.digest)
+    violations = _judged(subject, plan)
     if violations:
-        raise PlanRefusedError(tuple(violations))
+        raise PlanRefusedError(violations)
     if not 0 <= wave <= len(plan.waves):
         raise NoSuchWaveError(wave, len(plan.waves))
     found = state.after_wave(subject.fleet, subject.classes, plan, wave)
@@ -219,7 +237,7 @@ def continued(subject: Study, waves: int) -> Study:
 
 
 def _changed(subject: Study, whole: Fleet, states: GuestStates | None) -> Study:
-    return Study(whole, replace(whole, waivers=subject.fleet.waivers), subject.remarks, subject.today, states)
+    return Study(whole, replace(whole, waivers=subject.fleet.waivers), subject.remarks, subject.today, states, subject.progress)
 
 
 def compare_courses(subject: Study, newer: Release) -> tuple[Course, Course]:
@@ -251,6 +269,7 @@ def plan_file(subject: Study, path: Path) -> Plan:
     """The plan in a file. Raises InputRefusedError if it is none."""
     from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
 
+    announce(subject.progress, "plan file")
     plan = read_plan(path, subject.fleet)
     if isinstance(plan, tuple):
         raise InputRefusedError(plan)
@@ -277,13 +296,12 @@ def critical_path(subject: Study, plan: Plan) -> tuple[Stretch, ...]:
 
 def explain_plan(subject: Study, path: Path, name: str) -> Story:
     """Why the plan in a file does with a host or a guest what it does. Raises InputRefusedError, PlanRefusedError, UnknownNameError."""
-    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who has a plan
     from fleetplan.rollout.why import Why  # noqa: PLC0415 - as above
 
     plan = plan_file(subject, path)
-    violations = verify(subject.fleet, subject.classes, plan, digest=subject.digest)
+    violations = _judged(subject, plan)
     if violations:
-        raise PlanRefusedError(tuple(violations))
+        raise PlanRefusedError(violations)
     hosts = [host.name for host in subject.fleet.hosts]
     if subject.has_guest(name):
         return Why(subject.fleet, subject.classes, plan).guest(subject.guest_index(name))
@@ -307,10 +325,8 @@ def drawing(subject: Study, kind: Literal["states", "hosts", "steps"]) -> Drawin
 
 def verify_plan(subject: Study, path: Path) -> tuple[Violation, ...]:
     """Judge a plan file. Raises InputRefusedError if it is no plan."""
-    from fleetplan.judge.verify import verify  # noqa: PLC0415 - numpy is loaded only by who judges
-
     plan = plan_file(subject, path)
-    return tuple(verify(subject.fleet, subject.classes, plan, digest=subject.digest))
+    return _judged(subject, plan)
 
 
 def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = False) -> MoveReport:

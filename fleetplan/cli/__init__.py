@@ -14,14 +14,22 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; returns the exit code. Whatever is not foreseen is our bug, and said to be so."""
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return _interrupted()
+
+
+def _run(arguments: list[str]) -> int:
     import click  # noqa: PLC0415 - `fleetplan.cli` is imported for `main` alone
 
     from fleetplan.cli.group import fleetplan  # noqa: PLC0415 - as above
+    from fleetplan.rollout.progress import CancelledError  # noqa: PLC0415 - as above
 
     try:
         code = fleetplan.main(arguments, prog_name="fleetplan", standalone_mode=False)
-    except click.exceptions.Abort:
-        return Exit.INTERRUPTED
+    except (click.exceptions.Abort, CancelledError):
+        return _interrupted()
     except click.ClickException as problem:
         problem.show()
         return Exit.USAGE
@@ -38,6 +46,12 @@ def _reader_went_away() -> int:
 
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return Exit.CLEAN
+
+
+def _interrupted() -> int:
+    """Ctrl-C: files that were being written are as they were before."""
+    print("fleetplan: interrupted", file=sys.stderr)
+    return Exit.INTERRUPTED
 
 
 def _our_bug() -> int:

@@ -12,6 +12,7 @@ import click
 from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, emit, format_option, refusals, show
 from fleetplan.cli.exits import Exit
+from fleetplan.cli.progress import watched
 
 RULE = re.compile(r"FP\d{3}", re.IGNORECASE)
 STDIN = "-"
@@ -57,7 +58,8 @@ def _in_plan(what: tuple[str, ...], plan: Path, form: str, today: date) -> Exit:
     if len(what) != 2:
         click.echo("fleetplan explain: name one guest or host: fleetplan explain INVENTORY --plan PLAN NAME", err=True)
         return Exit.USAGE
-    told = workflow.explain_plan(workflow.study(Path(what[0]), today), plan, what[1])
+    with watched() as progress:
+        told = workflow.explain_plan(workflow.study(Path(what[0]), today, progress), plan, what[1])
     if form == "json":
         from fleetplan.output.json_why import story_json  # noqa: PLC0415 - one of the two is needed
 

@@ -11,6 +11,7 @@ import click
 from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, refusals, show
 from fleetplan.cli.exits import Exit
+from fleetplan.cli.progress import watched
 from fleetplan.output.graphs import Drawing, as_dot, as_json, as_mermaid
 from fleetplan.output.views.graph import graph_document
 
@@ -27,8 +28,8 @@ def command(kind: Literal["states", "hosts", "steps"], inventory: Path, form: st
     `states`: what guests can become by migration and cold boot. `hosts`: which host's guests land where, in the plan. `steps`: the
     plan's steps and what each waits for.
     """
-    subject = workflow.study(inventory, today)
-    drawing = workflow.drawing(subject, kind)
+    with watched() as progress:
+        drawing = workflow.drawing(workflow.study(inventory, today, progress), kind)
     if drawing is None:
         click.echo("fleetplan: there is no plan, so there is no such graph; `fleetplan plan` says why", err=True)
         return Exit.NO_PLAN

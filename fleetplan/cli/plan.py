@@ -11,6 +11,7 @@ import click
 from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell
 from fleetplan.cli.exits import Exit
+from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import situated, situation
 from fleetplan.fleet.model import Release
 from fleetplan.inventory.plan_text import plan_pieces
@@ -19,6 +20,7 @@ from fleetplan.output.views.plan import kept_document, plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
 from fleetplan.planner.aims import Aims, Effort
 from fleetplan.rollout.plan import Infeasible, Plan
+from fleetplan.rollout.progress import announce
 
 NOT_EXACT = {
     "missing": "--optimal needs the solver: pip install 'fleetplan[optimal]'",
@@ -68,36 +70,47 @@ def command(
         if target is None or output is not None or optimal_s is not None:
             told = "--compare goes with --target, the release that has arrived meanwhile, and without -o and --optimal"
             raise click.UsageError(told)
-        return _compare(*situated(inventory, today, None, previous, wave), target, form)
-    subject, before = situated(inventory, today, target, previous, wave)
-    if before is not None and before.target != subject.fleet.target:
-        before = None
-    if before is not None and optimal_s is not None:
-        raise click.UsageError("--optimal looks for other plans, and --previous follows one: take one of them")
+        return _compare(inventory, today, previous, wave, target, form)
     aims = Aims(max_waves=max_waves, max_extra_moves=max_extra_moves, effort=Effort(effort))
-    try:
-        planned = workflow.make_plan(subject, optimal_s, before, aims)
-    except workflow.NotExactError as refused:
-        raise click.UsageError(NOT_EXACT[refused.why]) from refused
+    with watched() as progress:
+        subject, before = situated(inventory, today, target, previous, wave, progress)
+        if before is not None and before.target != subject.fleet.target:
+            before = None
+        planned = _planned(subject, optimal_s, before, aims)
+        if output is not None and not planned.violations:
+            announce(progress, "write")
+            _write(output, plan_pieces(planned.outcome))
     if planned.violations:
         tell(refuted_document(planned.violations))
         return Exit.REFUTED
     if before is not None and not isinstance(planned.outcome, Infeasible):
         tell(kept_document(*workflow.kept(subject, before, planned.outcome)))
-    if output is not None:
-        _write(output, plan_pieces(planned.outcome))
-    if form == "json":
-        emit_all(plan_pieces(planned.outcome))
-    elif isinstance(planned.outcome, Infeasible):
-        show(infeasible_document(planned.outcome))
-    else:
-        path = workflow.critical_path(subject, planned.outcome)
-        show(plan_document(planned.outcome, workflow.move_reasons(subject, planned.outcome), path))
+    _print(subject, planned.outcome, form)
     return Exit.NO_PLAN if isinstance(planned.outcome, Infeasible) else Exit.CLEAN
 
 
-def _compare(subject: workflow.Study, _: Plan | None, newer: Release, form: str) -> Exit:
-    courses = workflow.compare_courses(subject, newer)
+def _planned(subject: workflow.Study, optimal_s: float | None, before: Plan | None, aims: Aims) -> workflow.Planned:
+    if before is not None and optimal_s is not None:
+        raise click.UsageError("--optimal looks for other plans, and --previous follows one: take one of them")
+    try:
+        return workflow.make_plan(subject, optimal_s, before, aims)
+    except workflow.NotExactError as refused:
+        raise click.UsageError(NOT_EXACT[refused.why]) from refused
+
+
+def _print(subject: workflow.Study, outcome: Plan | Infeasible, form: str) -> None:
+    if form == "json":
+        emit_all(plan_pieces(outcome))
+    elif isinstance(outcome, Infeasible):
+        show(infeasible_document(outcome))
+    else:
+        show(plan_document(outcome, workflow.move_reasons(subject, outcome), workflow.critical_path(subject, outcome)))
+
+
+def _compare(inventory: Path, today: date, previous: Path | None, wave: int | None, newer: Release, form: str) -> Exit:
+    with watched() as progress:
+        subject, _ = situated(inventory, today, None, previous, wave, progress)
+        courses = workflow.compare_courses(subject, newer)
     if form == "json":
         from fleetplan.output.courses import courses_json  # noqa: PLC0415 - one of the two is needed
 

@@ -11,6 +11,7 @@ import click
 
 from fleetplan import workflow
 from fleetplan.fleet.model import Release
+from fleetplan.rollout.progress import Progress
 
 if TYPE_CHECKING:
     from fleetplan.rollout.plan import Plan
@@ -51,12 +52,12 @@ def situation(verb: F) -> F:
 
 
 def situated(
-    inventory: Path, today: date, target: Release | None, previous: Path | None, wave: int | None
+    inventory: Path, today: date, target: Release | None, previous: Path | None, wave: int | None, progress: Progress | None = None
 ) -> tuple[workflow.Study, Plan | None]:
     """The fleet as it is in that situation; and the previous plan, where there is one."""
     if wave is not None and previous is None:
         raise click.UsageError("--state-after is about the waves of a plan: name it with --previous")
-    subject = workflow.study(inventory, today)
+    subject = workflow.study(inventory, today, progress)
     plan = workflow.plan_file(subject, previous) if previous is not None else None
     if plan is not None and wave is not None:
         subject = _after(subject, plan, wave)

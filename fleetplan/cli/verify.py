@@ -10,6 +10,7 @@ import click
 from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, refusals, show
 from fleetplan.cli.exits import Exit
+from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import situated, situation
 from fleetplan.fleet.model import Release
 from fleetplan.output.json import violations_json
@@ -28,8 +29,9 @@ def command(inventory: Path, plan: Path, target: Release | None, previous: Path 
 
     A plan that was made with --target, or with --previous and --state-after, is judged with the same.
     """
-    subject, _ = situated(inventory, today, target, previous, wave)
-    violations = workflow.verify_plan(subject, plan)
+    with watched() as progress:
+        subject, _ = situated(inventory, today, target, previous, wave, progress)
+        violations = workflow.verify_plan(subject, plan)
     if form == "json":
         emit(violations_json(violations))
     else:

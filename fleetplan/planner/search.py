@@ -28,7 +28,7 @@ from fleetplan.planner.waves import Search
 from fleetplan.planner.ways_back import with_ways_back
 from fleetplan.rollout.columns import STATES, Placement, Places, Steps
 from fleetplan.rollout.plan import Bounds, ExtraMoves, HostSite, Infeasible, Plan, PlanStatus, Wave, WhyTwice
-from fleetplan.rollout.progress import CancelledError, Progress
+from fleetplan.rollout.progress import CancelledError, Progress, announce
 
 
 def plan(
@@ -90,6 +90,8 @@ def attempt(
         return Failure(problem, None)
     floor = Floor(problem)
     best = followed(problem, floor, aims, previous, progress) or best_trial(problem, floor, aims, progress)
+    if not isinstance(best, Failure):
+        announce(progress, "steps")
     made = None if isinstance(best, Failure) else _plan(problem, floor, best, digest)
     failure = best if isinstance(best, Failure) else Failure(problem, None)
     if exactly is None:

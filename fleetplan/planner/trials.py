@@ -18,7 +18,7 @@ from fleetplan.planner.steps import gates_after, soak_s, tail_s
 from fleetplan.planner.waves import Search, WaveChoice
 from fleetplan.rollout.durations import PIN_S, START_S, STOP_S
 from fleetplan.rollout.plan import Plan
-from fleetplan.rollout.progress import Progress
+from fleetplan.rollout.progress import Progress, announce
 
 SPARE_WAVE_PER = 10
 """Where the bound says at least so many waves, one more is spent, so that hosts that open late need not take another one."""
@@ -70,6 +70,7 @@ def best_trial(problem: Problem, floor: Floor, aims: Aims, progress: Progress | 
             continue
         waves.append(len(search.waves))
         if _within(aims, search, floor):
+            announce(progress, "times")
             trial = timed(problem, search.waves, boots, seeds)
             best = trial if best is None or trial.rank(aims) < best.rank(aims) else best
     if best is not None:

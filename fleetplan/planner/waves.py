@@ -22,7 +22,7 @@ from fleetplan.planner.occupancy import Occupancy, fewest_first
 from fleetplan.planner.packing import Bins, pack
 from fleetplan.planner.problem import Problem
 from fleetplan.rollout.columns import NONE, Codes, Flags, Numbers, Places
-from fleetplan.rollout.progress import CancelledError, Progress
+from fleetplan.rollout.progress import Progress, announce
 
 HELPINGS = 3
 """How often what pools could not use of a wave is handed round."""
@@ -102,10 +102,7 @@ class Search:
         """All waves; what it was stuck on, if it was."""
         while True:
             left = np.flatnonzero(self._left)
-            if self._progress is not None:
-                self._progress.report("waves", self._total - len(left), self._total)
-                if self._progress.cancelled:
-                    raise CancelledError
+            announce(self._progress, "waves", self._total - len(left), self._total)
             if not len(left):
                 return None
             wave = self._wave()

@@ -18,3 +18,11 @@ class Progress(Protocol):
 
 class CancelledError(Exception):
     """The work was told to stop."""
+
+
+def announce(progress: Progress | None, stage: str, done: int = 0, total: int = 0) -> None:
+    """Report, if anybody listens. Raises CancelledError if the work is to stop."""
+    if progress is not None:
+        progress.report(stage, done, total)
+        if progress.cancelled:
+            raise CancelledError
