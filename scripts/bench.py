@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures CPU seconds and peak memory, each measurement in a process of its own, and prints one table.
 
-usage: bench.py [--sizes 1000,10000] [--load-sizes 10000,100000] [--workloads FOLDER] [--objects 110000] [--json]
+usage: bench.py [--sizes 1000,10000] [--load-sizes 10000,100000] [--workloads FOLDER] [--objects 110000] [--json] [--chart FILE.svg]
 
 `--workloads` names a folder with `ext1g-1000.hosts.csv` and `ext1g-1000.guests.csv`: 1,000 hosts and 10,000 guests, one pool and zone,
 memory and cores as capacity, guests of one `app` on different hosts, at most 100 hosts unavailable.
@@ -19,6 +19,13 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from bench_chart import chart
+
+HOW = (
+    "CPU seconds, user and system, of one run each in a process of its own; fleets by scripts/generate_fleet.py with seed 1, 12 guests a "
+    "host, 70-90 % full; `peak MiB` holds the fleet, its classes and the plan."
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 1024
@@ -253,7 +260,8 @@ def main() -> None:
     parser.add_argument("--load-sizes", default="10000", help="hosts of generated fleets that are only loaded (default 10000)")
     parser.add_argument("--workloads", type=Path, help="folder with the ext1g-1000 fleet")
     parser.add_argument("--objects", type=int, default=110_000, help="YAML objects to load (default 110000)")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON, which bench_chart.py draws, too")
+    parser.add_argument("--chart", type=Path, metavar="FILE.svg", help="also draw the generated fleets beside other planners")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fleetplan-bench-") as name:
         folder = Path(name)
@@ -266,6 +274,9 @@ def main() -> None:
         if options.workloads is not None:
             seen["fleets"]["ext1g-1000"] = ext1g(options.workloads, folder)
     seen["own_peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MIB
+    seen["how"] = HOW
+    if options.chart is not None:
+        options.chart.write_text(chart(seen))
     if options.json:
         print(json.dumps(seen, indent=2))
         return
@@ -282,6 +293,7 @@ def main() -> None:
     print(f"  {'moves/bound':>20}{'waves':>10}{'makespan s':>16}{'violations':>12}")
     for name, fleet in seen["fleets"].items():
         print(row_of(name, fleet))
+    print(f"\n{HOW}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -24,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
-    "name", ["fleetplan", "test", "check", "bless", "generate_fleet.py", "bench.py", "evidence.py", "observed_to_inventory.py"]
+    "name",
+    ["fleetplan", "test", "check", "bless", "generate_fleet.py", "bench.py", "bench_chart.py", "evidence.py", "observed_to_inventory.py"],
 )
 def test_scripts_can_be_run(name: str) -> None:
     assert (ROOT / "scripts" / name).stat().st_mode & stat.S_IXUSR
@@ -339,3 +341,30 @@ def test_every_example_says_what_it_shows(path: Path) -> None:
     file = path / "policy.yaml" if path.is_dir() else path
     head = [line for line in file.read_text().splitlines()[:6] if line.startswith("#")]
     assert len(head) >= 2
+
+
+# --- the chart -----------------------------------------------------------------------------------------------------------------------
+
+
+def drawn(measured: Path, target: Path) -> str:
+    subprocess.run([sys.executable, str(ROOT / "scripts" / "bench_chart.py"), str(measured), "-o", str(target)], check=True)
+    return target.read_text()
+
+
+def test_the_chart_is_drawn_from_the_figures_beside_it(tmp_path: Path) -> None:
+    assert drawn(ROOT / "docs" / "bench.json", tmp_path / "bench.svg") == (ROOT / "docs" / "bench.svg").read_text()
+
+
+def test_every_line_of_the_chart_names_its_source_and_lies_within_the_frame(tmp_path: Path) -> None:
+    svg = ET.fromstring(drawn(ROOT / "docs" / "bench.json", tmp_path / "bench.svg"))  # noqa: S314 - our own file
+    space = {"s": "http://www.w3.org/2000/svg"}
+    lines = [group for group in svg.iterfind(".//s:g", space) if group.find("s:polyline", space) is not None]
+    assert len(lines) == 6
+    for line in lines:
+        assert (line.findtext("s:desc", "", space)).strip()
+        points = line.find("s:polyline", space)
+        assert points is not None
+        for point in points.attrib["points"].split():
+            x, y = map(float, point.split(","))
+            assert 70 <= x <= 650
+            assert 74 <= y <= 442
