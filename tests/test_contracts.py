@@ -30,7 +30,7 @@ LAYERS = [
 ]
 """From the top down, one of each pair of siblings."""
 
-NOT_BUILT = {"tui", "follow", "probe", "importers"}
+NOT_BUILT = {"tui", "probe", "importers"}
 
 PLANTED = [
     *(pytest.param(lower, f"from fleetplan import {upper}", id=f"{lower} imports {upper}") for upper, lower in pairwise(LAYERS)),
