@@ -134,12 +134,12 @@ def study(inventory: Path, today: date, progress: Progress | None = None) -> Stu
 
 
 def check(subject: Study) -> tuple[Finding, ...]:
-    """Everything that the rules find, the loader's remarks first."""
-    from fleetplan.findings.catalogue import findings  # noqa: PLC0415 - only `check` needs the rules
+    """Everything that the rules find, and what the loader remarked, the worst first."""
+    from fleetplan.findings.catalogue import findings, in_order  # noqa: PLC0415 - only `check` needs the rules
     from fleetplan.findings.registry import Evidence  # noqa: PLC0415 - as above
 
     found = findings(Evidence(fleet=subject.whole, classes=subject.classes, today=subject.today))
-    return tuple(sorted((*subject.remarks, *found), key=Finding.sort_key))
+    return in_order((*subject.remarks, *found))
 
 
 def reaches(findings: tuple[Finding, ...], limit: Severity) -> bool:

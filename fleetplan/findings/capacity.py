@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 
 from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.findings.registry import Evidence, rule
 from fleetplan.fleet.model import Fleet, GuestName, Host, HostName, HostState, Scope
+from fleetplan.fleet.table import Among
 
 SERVING = frozenset({HostState.UP, HostState.CORDONED})
 
@@ -21,6 +22,7 @@ SERVING = frozenset({HostState.UP, HostState.CORDONED})
         help="The guests on this host already need more than policy allows it to give. A plan does not make this worse: the host "
         "takes no guest until enough have left.",
         fix="Move guests away, or raise `policy.overcommit` if the host really bears it.",
+        same_by=("host", "resource"),
     )
 )
 def over_committed(evidence: Evidence) -> Iterator[Finding]:
@@ -43,6 +45,7 @@ def _excess(host: Host, resource: str, used: int, capacity: int) -> Iterator[Fin
             rule="FP401",
             subject=host.name,
             at=host.at,
+            hosts=(host.name,),
             facts={
                 "host": host.name,
                 "resource": resource,
@@ -66,6 +69,7 @@ def _place(host: Host, scope: Scope) -> str:
         help="A failure of that place takes several members of the group at once. A plan does not bring more of them together, but "
         "does not promise to part them either.",
         fix="Move all but one of the guests to another place, or drop `apart` from the group.",
+        same_by=("group", "scope", "place"),
     )
 )
 def anti_affinity_broken(evidence: Evidence) -> Iterator[Finding]:
@@ -74,10 +78,9 @@ def anti_affinity_broken(evidence: Evidence) -> Iterator[Finding]:
     for (number, place), guests in sorted(_together(fleet).items(), key=lambda item: (fleet.guests.group_names[item[0][0]], item[0][1])):
         group = fleet.groups[fleet.guests.group_names[number]]
         scope = group.apart.value if group.apart is not None else ""
-        names = _listed([fleet.guests.names[guest] for guest in guests])
-        yield Finding(
-            rule="FP402", subject=group.name, at=group.at, facts={"guests": names, "group": group.name, "scope": scope, "place": place}
-        )
+        together = Among(fleet.guests.names, guests)
+        facts = {"guests": _listed(together), "group": group.name, "scope": scope, "place": place}
+        yield Finding(rule="FP402", subject=group.name, at=group.at, guests=together, facts=facts)
 
 
 def _together(fleet: Fleet) -> dict[tuple[int, str], list[int]]:
@@ -97,7 +100,7 @@ def _together(fleet: Fleet) -> dict[tuple[int, str], list[int]]:
     return together
 
 
-def _listed(names: list[GuestName]) -> str:
+def _listed(names: Sequence[GuestName]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
@@ -119,7 +122,7 @@ def guests_on_dead_host(evidence: Evidence) -> Iterator[Finding]:
     for host in evidence.fleet.hosts:
         if host.state in {HostState.DOWN, HostState.LOST} and residents[host.name]:
             facts = {"host": host.name, "state": host.state.value, "count": str(residents[host.name])}
-            yield Finding(rule="FP403", subject=host.name, at=host.at, facts=facts)
+            yield Finding(rule="FP403", subject=host.name, at=host.at, hosts=(host.name,), facts=facts)
 
 
 @rule(
@@ -141,15 +144,18 @@ def max_unavailable_used_up(evidence: Evidence) -> Iterator[Finding]:
             continue
         places = [getattr(host, scope) if scope != "fleet" else "fleet" for host in fleet.hosts]
         whole = Counter(places)
-        away = Counter(place for place, host in zip(places, fleet.hosts, strict=True) if host.state not in SERVING)
+        away = defaultdict(list)
+        for place, host in zip(places, fleet.hosts, strict=True):
+            if host.state not in SERVING:
+                away[place].append(host.name)
         pending = {place for place, host in zip(places, fleet.hosts, strict=True) if host.release != fleet.target}
-        for place, count in sorted(away.items()):
-            if count >= limit.of(whole[place]) and place in pending:
+        for place, names in sorted(away.items()):
+            if len(names) >= limit.of(whole[place]) and place in pending:
                 facts = {
-                    "unavailable": str(count),
+                    "unavailable": str(len(names)),
                     "hosts": str(whole[place]),
                     "scope": scope,
                     "place": place,
                     "limit": str(limit.of(whole[place])),
                 }
-                yield Finding(rule="FP404", subject=f"{scope} {place}", at=fleet.policy.at, facts=facts)
+                yield Finding(rule="FP404", subject=f"{scope} {place}", at=fleet.policy.at, hosts=names, facts=facts)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
 
+from fleetplan.fleet.guest import GuestName, HostName
 from fleetplan.fleet.source import NOWHERE, Location
 
 
@@ -24,8 +25,12 @@ RANK: Mapping[Severity, int] = {Severity.ERROR: 0, Severity.WARNING: 1, Severity
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of finding.
 
-    `message` is a sentence with `{names}` of facts. `help` says why it matters and `fix` what to do; `source` where the fact behind
-    the rule stands (a kernel, VMM or design reference), empty for rules about the inventory's form.
+    `message` is a sentence with `{names}` of facts. `help` says why it matters and `fix` what to do. `fact` is what KVM, the kernel or a
+    VMM does that is behind the rule, and `source` where that stands (empty for rules about the form of an inventory).
+
+    `example` is part of an inventory that the rule fires on, `mended` the same part when all is well; sections of which they have nothing
+    are those of a sound inventory. `same_by` are the facts that tell findings of this rule apart for a baseline, whatever else changes of
+    them; without any, the subject does.
     """
 
     id: str
@@ -34,21 +39,30 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     help: str
     fix: str
+    fact: str = ""
     source: str = ""
+    example: str = ""
+    mended: str = ""
+    same_by: tuple[str, ...] = ()
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A rule, the thing it is about, where that stands, and the facts that fill the rule's message.
 
-    `excerpt` is the line of the file at `at`, as it was read, or empty where no file line applies.
+    `hosts` and `guests` are all that it is about, where that is hosts or guests: limits, waivers and baselines go by them. `subject` is the
+    first of them, or what else it is about. `place` orders findings that are steps of one answer. `excerpt` is the line of the file at
+    `at`, as it was read, or empty where no file line applies.
     """
 
     rule: str
     subject: str
     at: Location = NOWHERE
     facts: Mapping[str, str] = {}
+    hosts: Sequence[HostName] = ()
+    guests: Sequence[GuestName] = ()
+    place: int = 0
     excerpt: str = ""
 
-    def sort_key(self) -> tuple[Location, str, str, tuple[tuple[str, str], ...]]:
-        """Findings are shown in the order of files and lines, then rules."""
-        return (self.at, self.rule, self.subject, tuple(sorted(self.facts.items())))
+    def sort_key(self) -> tuple[int, Location, str, str, tuple[tuple[str, str], ...]]:
+        """Steps of one answer in their order; else the order of files and lines, then of rules."""
+        return (self.place, self.at, self.rule, self.subject, tuple(sorted(self.facts.items())))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from fleetplan.findings.finding import Rule, Severity
 
+TOLD = ("what", "key", "name", "found", "path", "problem")
+"""Facts that tell errors of one rule apart; each rule has some of them."""
+
 
 def _error(number: int, title: str, message: str, why: str, fix: str) -> Rule:
-    return Rule(id=f"FP{number}", severity=Severity.ERROR, title=title, message=message, help=why, fix=fix)
+    return Rule(id=f"FP{number}", severity=Severity.ERROR, title=title, message=message, help=why, fix=fix, same_by=TOLD)
 
 
 UNREADABLE = _error(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import assert_never
 
 from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.findings.registry import Evidence, rule
 from fleetplan.fleet.guest import Birth, Guest
-from fleetplan.fleet.model import Fleet, Host, Release
-from fleetplan.fleet.source import Location
+from fleetplan.fleet.model import Fleet, Host, HostName, Release
+from fleetplan.fleet.table import Among
 from fleetplan.migration.asking import Ask, AskKind, asked
 from fleetplan.migration.births import Doubt
 
@@ -32,6 +32,7 @@ def _by_class(evidence: Evidence) -> dict[int, list[Host]]:
         help="Verdicts about this host rest on something that the inventory does not say. If it is not so, a verdict may be wrong.",
         fix="Give `{key}`, or probe the host.",
         source="levels and ID registers follow from MIDR_EL1, the command line and sysfs: arch/arm64/kernel/proton-pack.c",
+        same_by=("key", "assumed"),
     )
 )
 def assumed_of_hosts(evidence: Evidence) -> Iterator[Finding]:
@@ -46,8 +47,13 @@ def assumed_of_hosts(evidence: Evidence) -> Iterator[Finding]:
             rule="FP201",
             subject=first.name,
             at=first.at,
+            hosts=sorted(_names(hosts)),
             facts={"assumed": text, "host": first.name, "key": key, "others": _others(len(hosts))},
         )
+
+
+def _names(hosts: Iterable[Host]) -> tuple[HostName, ...]:
+    return tuple(host.name for host in hosts)
 
 
 def _others(count: int) -> str:
@@ -71,7 +77,7 @@ def undecided_hosts(evidence: Evidence) -> Iterator[Finding]:
         offered = evidence.classes.host_class(number)
         if len(offered.kvms) > 1 or len(offered.vmms) > 1:
             facts = {"host": hosts[0].name, "others": _others(len(hosts)), "deciding": ", ".join(offered.undecided) or "a probe"}
-            yield Finding(rule="FP202", subject=hosts[0].name, at=hosts[0].at, facts=facts)
+            yield Finding(rule="FP202", subject=hosts[0].name, at=hosts[0].at, hosts=_names(hosts), facts=facts)
 
 
 @rule(
@@ -84,6 +90,7 @@ def undecided_hosts(evidence: Evidence) -> Iterator[Finding]:
         "born on an older kernel has less than its host now gives, and can go back where one born here cannot.",
         fix="Give `{key}`.",
         source="KVM keeps PSCI_VERSION and the bitmaps over migration and warm reboot: Documentation/virt/kvm/arm/fw-pseudo-registers",
+        same_by=("key", "assumed"),
     )
 )
 def assumed_births(evidence: Evidence) -> Iterator[Finding]:
@@ -100,7 +107,7 @@ def assumed_births(evidence: Evidence) -> Iterator[Finding]:
     for (key, assumed), numbers in sorted(found.items()):
         first = guests[numbers[0]]
         facts = {"assumed": assumed, "key": key, "count": str(len(numbers)), "guest": first.name}
-        yield Finding(rule="FP203", subject=first.name, at=first.at, facts=facts)
+        yield Finding(rule="FP203", subject=first.name, at=first.at, guests=Among(guests.names, numbers), facts=facts)
 
 
 def _assumed_of_birth(guest: Guest, here: Release) -> Iterator[tuple[str, str]]:
@@ -128,45 +135,58 @@ def _assumed_of_birth(guest: Guest, here: Release) -> Iterator[tuple[str, str]]:
         "move is a guest class, from the kind of host it is on, to a kind of host of its pool as it is or at the target.",
         fix="Find it out, and write it into the inventory or its facts.",
         source="set cover over the facts that decide each UNKNOWN move",
+        same_by=("what",),
     )
 )
 def find_out_first(evidence: Evidence) -> Iterator[Finding]:
     """The answer of `migration.asking`, a step each."""
     steps = asked(evidence.fleet, evidence.classes)
     for number, step in enumerate(steps, 1):
-        facts = {"decides": str(step.decides), "moves": str(step.moves), "step": str(number), "steps": str(len(steps))}
-        what, subject, at = _to_find_out(evidence, step.ask)
-        yield Finding(rule="FP204", subject=subject, at=at, facts={"what": what, "kind": step.ask.kind.value, **facts})
+        what, subjects = _to_find_out(evidence, step.ask)
+        first = subjects[0] if subjects else None
+        yield Finding(
+            rule="FP204",
+            subject=first.name if first is not None else step.ask.what,
+            at=first.at if first is not None else evidence.fleet.at,
+            hosts=tuple(one.name for one in subjects if isinstance(one, Host)),
+            guests=tuple(one.name for one in subjects if isinstance(one, Guest)),
+            place=number,
+            facts={
+                "what": what,
+                "kind": step.ask.kind.value,
+                "decides": str(step.decides),
+                "moves": str(step.moves),
+                "step": str(number),
+                "steps": str(len(steps)),
+            },
+        )
 
 
-def _to_find_out(evidence: Evidence, ask: Ask) -> tuple[str, str, Location]:
-    """What to do, the thing that it is done to, and where that stands."""
+def _to_find_out(evidence: Evidence, ask: Ask) -> tuple[str, Sequence[Host | Guest]]:
+    """What to do, and the hosts or guests that it is done to: it is enough to ask one of them."""
     fleet, classes = evidence.fleet, evidence.classes
     match ask.kind:
         case AskKind.PROBE:
-            host, others = _first_host(fleet, classes.hosts_now, ask.number)
-            return f"probe host `{host.name}`{others}", host.name, host.at
+            hosts = _of_class(fleet, classes.hosts_now, ask.number)
+            return f"probe host `{hosts[0].name}`{_others(len(hosts))}", hosts
         case AskKind.PROBE_THEN:
-            host, others = _first_host(fleet, classes.hosts_then, ask.number)
-            return f"probe host `{host.name}`{others} on {classes.host_class(ask.number).release}", host.name, host.at
+            hosts = _of_class(fleet, classes.hosts_then, ask.number)
+            return f"probe host `{hosts[0].name}`{_others(len(hosts))} on {classes.host_class(ask.number).release}", hosts
         case AskKind.HOST_FACT:
-            hosts = classes.hosts_now if ask.number in classes.hosts_now else classes.hosts_then
-            host, others = _first_host(fleet, hosts, ask.number)
-            return f"give {ask.what} of host `{host.name}`{others}", host.name, host.at
+            known = classes.hosts_now if ask.number in classes.hosts_now else classes.hosts_then
+            hosts = _of_class(fleet, known, ask.number)
+            return f"give {ask.what} of host `{hosts[0].name}`{_others(len(hosts))}", hosts
         case AskKind.GUEST_FACT:
-            alike = [number for number, kind in enumerate(classes.guests) if kind == ask.number]
-            guest = fleet.guests[alike[0]]
-            return f"give {ask.what} of guest `{guest.name}`{_others(len(alike))}", guest.name, guest.at
+            guests = [fleet.guests[number] for number, kind in enumerate(classes.guests) if kind == ask.number]
+            return f"give {ask.what} of guest `{guests[0].name}`{_others(len(guests))}", guests
         case AskKind.PACKAGE:
-            return f"read {ask.what}", ask.what, fleet.at
+            return f"read {ask.what}", ()
         case _:
             assert_never(ask.kind)
 
 
-def _first_host(fleet: Fleet, numbers: list[int], wanted: int) -> tuple[Host, str]:
-    """The first host of a class, and how many more are of it."""
-    hosts = [host for host, number in zip(fleet.hosts, numbers, strict=True) if number == wanted]
-    return hosts[0], _others(len(hosts))
+def _of_class(fleet: Fleet, numbers: list[int], wanted: int) -> list[Host]:
+    return [host for host, number in zip(fleet.hosts, numbers, strict=True) if number == wanted]
 
 
 @rule(
@@ -179,6 +199,7 @@ def _first_host(fleet: Fleet, numbers: list[int], wanted: int) -> tuple[Host, st
         "may be UNKNOWN; a dump is believed before what follows from the kernel.",
         fix="Correct `born`.",
         source="KVM refuses a PSCI version that it does not offer (EINVAL); the property came with qemu 11.0",
+        same_by=("problem",),
     )
 )
 def impossible_births(evidence: Evidence) -> Iterator[Finding]:
@@ -194,7 +215,7 @@ def impossible_births(evidence: Evidence) -> Iterator[Finding]:
         first, birth = guests[numbers[0]], guests.templates[template].born or Birth()
         problem = PROBLEMS[doubt].format(kernel=birth.kernel or "the host's kernel", vmm=birth.vmm, psci=birth.psci)
         facts = {"problem": problem, "count": str(len(numbers)), "guest": first.name}
-        yield Finding(rule="FP205", subject=first.name, at=first.at, facts=facts)
+        yield Finding(rule="FP205", subject=first.name, at=first.at, guests=Among(guests.names, numbers), facts=facts)
 
 
 PROBLEMS: Mapping[Doubt, str] = {
@@ -220,7 +241,7 @@ def lent_probes(evidence: Evidence) -> Iterator[Finding]:
     hosts = {host.name: host for host in evidence.fleet.hosts}
     for probe, others in evidence.classes.twins.speaks.items():
         facts = {"probe": probe, "count": str(len(others)), "host": others[0]}
-        yield Finding(rule="FP206", subject=probe, at=hosts[probe].at, facts=facts)
+        yield Finding(rule="FP206", subject=probe, at=hosts[probe].at, hosts=(probe, *others), facts=facts)
 
 
 @rule(
@@ -240,4 +261,4 @@ def quarrelling_twins(evidence: Evidence) -> Iterator[Finding]:
     for names in evidence.classes.twins.quarrels:
         shown = ", ".join(f"`{name}`" for name in names[:5])
         facts = {"hosts": shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"}
-        yield Finding(rule="FP207", subject=names[0], at=hosts[names[0]].at, facts=facts)
+        yield Finding(rule="FP207", subject=names[0], at=hosts[names[0]].at, hosts=names, facts=facts)

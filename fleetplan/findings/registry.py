@@ -1,7 +1,8 @@
 """How rules over a sound fleet are declared and run.
 
 A rule is one function and its text: write a generator of findings, put `@rule(Rule(...))` above it, in the file of its family
-(`capacity`, `migration`, `policy`). What the loader reports about an inventory's form stands in `inventory_rules`.
+(`capacity`, `migration`, `policy`). What the loader reports about an inventory's form stands in `inventory_rules`. A test walks all rules:
+each needs an example that it fires on, and the same mended.
 """
 
 from __future__ import annotations

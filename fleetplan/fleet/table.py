@@ -86,6 +86,36 @@ class Names(Sequence[N], Generic[N]):
         return all(starmap(lt, pairwise(self)))
 
 
+class Among(Sequence[N], Generic[N]):
+    """Some of many names, by number; each is made when it is asked for."""
+
+    __slots__ = ("names", "numbers")
+
+    def __init__(self, names: Names[N], numbers: Sequence[int]) -> None:
+        self.names = names
+        self.numbers = numbers
+
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> N: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[N]: ...
+    def __getitem__(self, index: int | slice) -> N | list[N]:
+        """One name, or some of them."""
+        if isinstance(index, slice):
+            return [self.names[number] for number in self.numbers[index]]
+        return self.names[self.numbers[index]]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
 class Places(msgspec.Struct, frozen=True):
     """Where each guest stands: a number of `files`, line and column."""
 
