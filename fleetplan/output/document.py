@@ -64,7 +64,29 @@ class Bullets(msgspec.Struct, frozen=True):
     points: tuple[tuple[int, str], ...]
 
 
-Block = Table | Paragraph | Quote | Bullets
+class Kind(msgspec.Struct, frozen=True):
+    """What one colour of a chart stands for."""
+
+    label: str
+    tone: Tone = Tone.PLAIN
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One bar: how much of each kind, in the order of the chart's kinds."""
+
+    label: str
+    parts: tuple[int, ...]
+
+
+class Bars(msgspec.Struct, frozen=True):
+    """A chart of bars that are divided by kinds. A format that cannot draw prints the numbers."""
+
+    title: str
+    kinds: tuple[Kind, ...]
+    bars: tuple[Bar, ...]
+
+
+Block = Table | Paragraph | Quote | Bullets | Bars
 
 
 class Section(msgspec.Struct, frozen=True):

@@ -45,12 +45,16 @@ def _finding(finding: Finding) -> Iterator[Block]:
 
 
 def _total(findings: tuple[Finding, ...]) -> Paragraph:
-    if not findings:
-        return Paragraph("Nothing found.", Tone.GOOD)
+    left_out = len(findings) - MOST_SHOWN
+    told = total(findings) if left_out <= 0 else f"{total(findings)[:-1]}; the first {MOST_SHOWN} are shown."
+    return Paragraph(told, Tone.PLAIN if findings else Tone.GOOD)
+
+
+def total(findings: tuple[Finding, ...]) -> str:
+    """How many there are of each severity, as a sentence."""
     by_severity = Counter(RULES[finding.rule].severity for finding in findings)
     parts = ", ".join(counted(by_severity[severity], severity.value) for severity in Severity if by_severity[severity])
-    left_out = len(findings) - MOST_SHOWN
-    return Paragraph(f"{parts}." if left_out <= 0 else f"{parts}; the first {MOST_SHOWN} are shown.")
+    return f"{parts}." if parts else "Nothing found."
 
 
 def unknown_name_document(kind: str, name: str, known: tuple[str, ...]) -> Document:
