@@ -10,12 +10,13 @@ import click
 from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, show
 from fleetplan.cli.exits import Exit
-from fleetplan.findings.finding import Finding, Severity
+from fleetplan.findings.finding import Severity
+from fleetplan.output.findings_formats import FORMATS, Checked
 
 
 @click.command("check")
 @INVENTORY
-@format_option("text", "json")
+@format_option("text", *FORMATS)
 @click.option(
     "--fail-on",
     type=click.Choice([severity.value for severity in Severity]),
@@ -31,16 +32,14 @@ def command(inventory: Path, form: str, fail_on: str, today: date) -> Exit:
         code = Exit.FINDINGS if workflow.reaches(found, Severity(fail_on)) else Exit.CLEAN
     except workflow.InputRefusedError as refused:
         found, code = refused.findings, Exit.USAGE
-    _print(found, form)
+    _print(Checked(findings=found, fail_on=Severity(fail_on), inventory=str(inventory), as_of=today.isoformat()), form)
     return code
 
 
-def _print(found: tuple[Finding, ...], form: str) -> None:
-    if form == "json":
-        from fleetplan.output.json import findings_json  # noqa: PLC0415 - one of the two is needed
-
-        emit(findings_json(found))
+def _print(checked: Checked, form: str) -> None:
+    if form in FORMATS:
+        emit(FORMATS[form](checked))
     else:
-        from fleetplan.output.views.findings import findings_document  # noqa: PLC0415 - as above
+        from fleetplan.output.views.findings import findings_document  # noqa: PLC0415 - not needed for the others
 
-        show(findings_document(found))
+        show(findings_document(checked.findings))

@@ -142,7 +142,7 @@ def _table(table: Table) -> str:
     rows = "\n".join(f'<tr role="row">{_cells(table.columns, row)}</tr>' for row in table.rows)
     named = plain(", ".join(column.title for column in table.columns))
     return (
-        f'<div class="wide" role="region" aria-label="Table: {named}" tabindex="0"><table role="table">\n'
+        f'<div class="wide" role="group" aria-label="Table: {named}" tabindex="0"><table role="table">\n'
         f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead>\n<tbody role="rowgroup">\n{rows}\n</tbody></table></div>'
     )
 

