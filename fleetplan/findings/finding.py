@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from hashlib import sha256
 
 import msgspec
 
@@ -63,12 +62,6 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     guests: Sequence[GuestName] = ()
     place: int = 0
     excerpt: str = ""
-
-    @property
-    def fingerprint(self) -> str:
-        """What stays the same while lines move: a digest of rule, subject and facts, as 16 hex digits."""
-        facts = "\0".join(f"{name}\0{value}" for name, value in sorted(self.facts.items()))
-        return sha256(f"{self.rule}\0{self.subject}\0{facts}".encode(errors="surrogatepass")).hexdigest()[:16]
 
     def sort_key(self) -> tuple[int, Location, str, str, tuple[tuple[str, str], ...]]:
         """Steps of one answer in their order; else the order of files and lines, then of rules."""

@@ -6,6 +6,7 @@ Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -53,8 +54,14 @@ def _result(finding: Finding, index: int) -> Mapping[str, Any]:
         "level": LEVELS[RULES[finding.rule].severity],
         "message": {"text": printable(message(finding))},
         "locations": [_location(finding)],
-        "partialFingerprints": {"fleetplan/v1": finding.fingerprint},
+        "partialFingerprints": {"fleetplan/v1": _fingerprint(finding)},
     }
+
+
+def _fingerprint(finding: Finding) -> str:
+    """What stays the same while lines move: a digest of rule, subject and facts, as 16 hex digits."""
+    facts = "\0".join(f"{name}\0{value}" for name, value in sorted(finding.facts.items()))
+    return sha256(f"{finding.rule}\0{finding.subject}\0{facts}".encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _location(finding: Finding) -> Mapping[str, Any]:
