@@ -22,6 +22,7 @@ from fleetplan.planner.aims import FEWEST_MOVES, Aims
 from fleetplan.rollout.progress import Progress, announce
 
 if TYPE_CHECKING:
+    from fleetplan.follow.next import Outcome
     from fleetplan.migration.diagnosis import Diagnosis
     from fleetplan.migration.matrix import Matrix
     from fleetplan.migration.mechanisms.shifts import InFleet
@@ -323,10 +324,17 @@ def drawing(subject: Study, kind: Literal["states", "hosts", "steps"]) -> Drawin
     return host_drawing(planned.outcome) if kind == "hosts" else step_drawing(subject.fleet, planned.outcome)
 
 
-def verify_plan(subject: Study, path: Path) -> tuple[Violation, ...]:
-    """Judge a plan file. Raises InputRefusedError if it is no plan."""
-    plan = plan_file(subject, path)
+def verify_plan(subject: Study, plan: Plan) -> tuple[Violation, ...]:
+    """Judge a plan that stands in a file."""
     return _judged(subject, plan)
+
+
+def next_wave(subject: Study, approved: Plan) -> Outcome:
+    """The next wave of an approved plan, from the state that is."""
+    from fleetplan.follow import next as following  # noqa: PLC0415 - numpy is loaded only by who plans
+    from fleetplan.follow.turns import Script  # noqa: PLC0415 - as above
+
+    return following.next_wave(subject.fleet, subject.classes, Script.of(approved), digest=subject.digest, progress=subject.progress)
 
 
 def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = False) -> MoveReport:

@@ -77,6 +77,8 @@ def _cases() -> Iterator[Case]:
         for form in ("text", "json"):
             yield Case(f"{stem}/explain-plan-guest.{form}", ("explain", path, "--plan", PLAN, guest, "--format", form, *TODAY))
             yield Case(f"{stem}/explain-plan-host.{form}", ("explain", path, "--plan", PLAN, host, "--format", form, *TODAY))
+        for form in ("text", "json"):
+            yield Case(f"{stem}/next.{form}", ("next", path, PLAN, "--state-after", "1", "--format", form, *TODAY))
         yield Case(f"{stem}/compare.text", ("plan", path, "--target", NEWER, "--compare", *TODAY))
         yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))

@@ -13,6 +13,7 @@ VERBS = {
     "explain": "Explain a guest, a message that a VMM printed, or a rule.",
     "graph": "Show the state graph, the host graph or the step graph.",
     "mechanisms": "Compare the ways to keep a guest on old firmware.",
+    "next": "Make the next wave of an approved plan, from the state that is.",
     "plan": "Make a plan for the rollout, judged before it is shown.",
     "probe": "Ask this host's own KVM what it gives a guest.",
     "registers": "Show the firmware registers that hosts give a guest.",

@@ -79,7 +79,7 @@ def command(
         planned = _planned(subject, optimal_s, before, aims)
         if output is not None and not planned.violations:
             announce(progress, "write")
-            _write(output, plan_pieces(planned.outcome))
+            write(output, plan_pieces(planned.outcome))
     if planned.violations:
         tell(refuted_document(planned.violations))
         return Exit.REFUTED
@@ -122,7 +122,8 @@ def _compare(inventory: Path, today: date, previous: Path | None, wave: int | No
     return Exit.CLEAN if any(course.added is not None for course in courses) else Exit.NO_PLAN
 
 
-def _write(output: Path, pieces: Iterable[bytes]) -> None:
+def write(output: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file of `-o`, or say why that is not possible."""
     try:
         write_atomically(output, pieces)
     except OSError as problem:

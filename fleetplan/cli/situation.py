@@ -55,18 +55,27 @@ def situated(
     inventory: Path, today: date, target: Release | None, previous: Path | None, wave: int | None, progress: Progress | None = None
 ) -> tuple[workflow.Study, Plan | None]:
     """The fleet as it is in that situation; and the previous plan, where there is one."""
+    subject, plan = standing(inventory, today, target, previous, wave, progress)
+    return (subject if wave is None or target is not None else workflow.continued(subject, wave)), plan
+
+
+def standing(
+    inventory: Path, today: date, target: Release | None, previous: Path | None, wave: int | None, progress: Progress | None = None
+) -> tuple[workflow.Study, Plan | None]:
+    """The same, with gates counted by the waves of the whole rollout: for plans that are one wave of it."""
     if wave is not None and previous is None:
         raise click.UsageError("--state-after is about the waves of a plan: name it with --previous")
     subject = workflow.study(inventory, today, progress)
     plan = workflow.plan_file(subject, previous) if previous is not None else None
     if plan is not None and wave is not None:
-        subject = _after(subject, plan, wave)
+        subject = after(subject, plan, wave)
     if target is not None:
-        return workflow.retargeted(subject, target), plan
-    return (subject if wave is None else workflow.continued(subject, wave)), plan
+        subject = workflow.retargeted(subject, target)
+    return subject, plan
 
 
-def _after(subject: workflow.Study, plan: Plan, wave: int) -> workflow.Study:
+def after(subject: workflow.Study, plan: Plan, wave: int) -> workflow.Study:
+    """The fleet after a wave of a plan."""
     try:
         return workflow.after_wave(subject, plan, wave)
     except workflow.NoSuchWaveError as wrong:

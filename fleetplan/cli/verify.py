@@ -11,7 +11,7 @@ from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, refusals, show
 from fleetplan.cli.exits import Exit
 from fleetplan.cli.progress import watched
-from fleetplan.cli.situation import situated, situation
+from fleetplan.cli.situation import situation, standing
 from fleetplan.fleet.model import Release
 from fleetplan.output.json import violations_json
 from fleetplan.output.views.refusal import accepted_document, refuted_document
@@ -30,8 +30,11 @@ def command(inventory: Path, plan: Path, target: Release | None, previous: Path 
     A plan that was made with --target, or with --previous and --state-after, is judged with the same.
     """
     with watched() as progress:
-        subject, _ = situated(inventory, today, target, previous, wave, progress)
-        violations = workflow.verify_plan(subject, plan)
+        subject, _ = standing(inventory, today, target, previous, wave, progress)
+        judged = workflow.plan_file(subject, plan)
+        if wave is not None and target is None and judged.part_of is None:
+            subject = workflow.continued(subject, wave)
+        violations = workflow.verify_plan(subject, judged)
     if form == "json":
         emit(violations_json(violations))
     else:

@@ -61,6 +61,8 @@ class HostState(StrEnum):
     UPGRADING = "upgrading"
     DOWN = "down"
     LOST = "lost"
+    HELD = "held"
+    """A step failed on it: its guests run, nobody comes and nobody is moved off, until a person has looked and says otherwise."""
 
 
 class Workarounds(msgspec.Struct, frozen=True, gc=False):

@@ -13,18 +13,11 @@ import msgspec
 
 from fleetplan.fleet.model import GuestName, HostName, Release
 from fleetplan.migration.reasons import Verdict
+from fleetplan.rollout.part import Barrier
 from fleetplan.rollout.plan import Plan, Step, StepKind
 
 ANSWERED = frozenset({Verdict.STRIPS.value, Verdict.UNKNOWN.value})
 """Verdicts of moves that a plan may use only because somebody answers for them: by a waiver, or by `accept_unknown`."""
-
-
-class Barrier(msgspec.Struct, frozen=True, kw_only=True):
-    """A gate after wave `after`: how long it lasts at least, and what it waits for, in the words of its step."""
-
-    after: int
-    soak_s: int
-    note: str
 
 
 class Approved(msgspec.Struct, frozen=True, kw_only=True):

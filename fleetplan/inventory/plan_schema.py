@@ -9,6 +9,7 @@ import msgspec
 
 from fleetplan.inventory.planfile import VERSION
 from fleetplan.migration.reasons import Verdict
+from fleetplan.rollout import part
 from fleetplan.rollout import plan as types
 from fleetplan.rollout.plan import Infeasible, Plan, PlanStatus
 
@@ -35,7 +36,7 @@ def plan_schema() -> bytes:
 
 
 def _structs() -> Iterator[type[msgspec.Struct]]:
-    for value in vars(types).values():
+    for value in (*vars(types).values(), *vars(part).values()):
         if isinstance(value, type) and issubclass(value, msgspec.Struct):
             yield value
 

@@ -83,7 +83,7 @@ HOST: Kind = {
     "rack": Key(read=v.text, help="hosts that fail together (default: default)"),
     "pool": Key(read=v.text, help="hosts between which migration may be attempted (default: default)"),
     "address": Key(read=v.text, help="how to reach the host"),
-    "state": Key(read=v.word(HostState), help="up, cordoned, upgrading, down or lost (default: up)"),
+    "state": Key(read=v.word(HostState), help="up, cordoned, upgrading, down, lost or held (default: up)"),
     "bandwidth": Key(read=v.quantity("rate", least=1), help="rate of one migration stream (default: 25Gbit)"),
     "reboot": Key(read=v.quantity("duration"), help="time from the order to reboot until the host answers (default: 300s)"),
     "read_on": Key(

@@ -13,7 +13,7 @@ from fleetplan.judge.layout import BEFORE, NEVER, Layout
 from fleetplan.judge.precedence import Precedence
 from fleetplan.judge.walk import Walk, walk
 from fleetplan.migration.classes import ClassTable
-from fleetplan.rollout.columns import NONE, FleetColumns, Places
+from fleetplan.rollout.columns import NONE, Flags, FleetColumns, Places
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, StepKind
 
@@ -42,6 +42,14 @@ class Case(Layout):
     def precedence(self) -> Precedence:
         """What comes before what, whatever steps take."""
         return Precedence(self)
+
+    @cached_property
+    def later(self) -> Flags:
+        """Hosts that the plan says it leaves to later waves of the rollout that it is a part of."""
+        found, named = np.zeros(len(self.hosts.names), np.bool_), set(self.plan.later)
+        if named:
+            found[:] = [name in named for name in self.hosts.names]
+        return found
 
     @cached_property
     def leaves(self) -> Places:

@@ -205,7 +205,8 @@ def _lands_late(case: Case) -> Iterator[Violation]:
     moves = case.migrations
     there = case.steps.destination[moves]
     upgraded_in = case.wave_of_host[there]
-    for step in listed(~case.hosts.on_target[there] & ((upgraded_in == 0) | (upgraded_in == case.wave[moves])), moves):
+    stays = (upgraded_in == 0) & ~case.later[there]
+    for step in listed(~case.hosts.on_target[there] & (stays | (upgraded_in == case.wave[moves])), moves):
         there_too = int(case.steps.destination[step])
         facts: dict[str, object] = {"destination": case.hosts.names[there_too], "upgraded_in": int(case.wave_of_host[there_too]) or None}
         yield case.broken(InvariantId.WAVES, case.steps.id(step), step, **facts)
@@ -216,9 +217,9 @@ def _lands_late(case: Case) -> Iterator[Violation]:
 
 def gates(case: Case) -> Iterator[Violation]:
     """Gates that policy asks for exist between waves, and really separate them."""
-    rule, last = InvariantId.GATES, len(case.plan.waves)
+    rule, last, before = InvariantId.GATES, len(case.plan.waves), case.plan.waves_before
     for number, wave in enumerate(case.plan.waves, 1):
-        wanted = [gate for gate in case.fleet.policy.gates if gate.after in {None, number}] if number < last else []
+        wanted = [gate for gate in case.fleet.policy.gates if gate.after in {None, before + number}] if number < last else []
         soak = max((gate.soak_s for gate in wanted), default=0)
         gate = gate_of(case, number)
         if gate == NONE:
@@ -240,9 +241,9 @@ def gate_of(case: Case, wave: int) -> int:
 
 
 def _too_wide(case: Case, number: int, rules: tuple[GateRule, ...]) -> Iterator[Violation]:
-    wave = case.plan.waves[number - 1]
+    wave, counted = case.plan.waves[number - 1], number + case.plan.waves_before
     for limit in rules:
-        if limit.hosts and (limit.after is None or number <= limit.after) and len(wave.hosts) > limit.hosts:
+        if limit.hosts and (limit.after is None or counted <= limit.after) and len(wave.hosts) > limit.hosts:
             yield case.broken(InvariantId.GATES, f"wave {wave.number}", hosts=len(wave.hosts), at_most=limit.hosts)
 
 

@@ -96,13 +96,16 @@ def cordoned(case: Case) -> Iterator[Violation]:
 
 
 def upgraded(case: Case) -> Iterator[Violation]:
-    """Every living host ends on the target release, and none is upgraded for nothing."""
+    """Every living host ends on the target release or is left to later waves by name, and none is upgraded or named for nothing."""
     may_skip = case.fleet.policy.immovable is Immovable.SKIP
     skipped = np.zeros(len(case.hosts.names), np.bool_)
     if case.plan.skipped:
         skipped[:] = [name in case.plan.skipped for name in case.hosts.names]
     done = case.wave_of_host > 0
     needed = ~case.hosts.on_target & case.alive
-    for host in listed((needed & ~done & ~(skipped & may_skip)) | (done & (~needed | skipped))):
+    later = case.later & needed & ~done & ~skipped
+    for name in sorted(set(case.plan.later) - {case.hosts.names[host] for host in listed(later)}):
+        yield case.broken(InvariantId.UPGRADED, f"host {name}", left_to="later waves")
+    for host in listed((needed & ~done & ~later & ~(skipped & may_skip)) | (done & (~needed | skipped))):
         facts = {"needless": "upgrade"} if done[host] else {"kernel": case.fleet.hosts[host].release.kernel}
         yield case.broken(InvariantId.UPGRADED, f"host {case.hosts.names[host]}", **facts)

@@ -133,15 +133,24 @@ def _plan(problem: Problem, floor: Floor, trial: Trial, digest: str) -> Plan:
         critical_path=critical_path(columns),
         bounds=bounds,
         on_failure=fleet.policy.on_failure,
-        skipped=_skipped(problem) | _unreachable(problem),
         extra_moves=tuple(_extra_moves(problem, trial)),
-        sites={
-            host.name: HostSite(vmm=host.release.vmm, kernel=host.release.kernel, address=host.address, zone=host.zone)
-            for host in fleet.hosts
-        },
+        skipped=skipped(problem),
+        sites=sites(fleet),
         placement=Placement(problem.guests.names, names, problem.guests.on),
     )
     return with_ways_back(fleet, problem.classes, made, problem.columns)
+
+
+def sites(fleet: Fleet) -> dict[HostName, HostSite]:
+    """What runbooks must know of every host."""
+    return {
+        host.name: HostSite(vmm=host.release.vmm, kernel=host.release.kernel, address=host.address, zone=host.zone) for host in fleet.hosts
+    }
+
+
+def skipped(problem: Problem) -> dict[HostName, str]:
+    """Hosts that stay as they are, and why."""
+    return _skipped(problem) | _unreachable(problem)
 
 
 def _skipped(problem: Problem) -> dict[HostName, str]:

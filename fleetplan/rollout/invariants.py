@@ -97,7 +97,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         scope="wave",
         when=When.STATIC,
         law="Waves are numbered from 1, a host is upgraded in one wave only, and the wave that names it has its steps. A guest "
-        "lands on a host upgraded in an earlier wave or before the plan, or, as a seed move, on a host of a later wave.",
+        "lands on a host upgraded in an earlier wave or before the plan, or, as a seed move, on a host of a later wave: of the plan, or of "
+        "the rollout that the plan is one wave of.",
     ),
     Invariant(
         id=InvariantId.GATES,
@@ -210,7 +211,8 @@ INVARIANTS: tuple[Invariant, ...] = (
         id=InvariantId.UPGRADED,
         scope="host",
         when=When.FINAL,
-        law="Every host that lives ends on the target release, save those the plan says it skips as policy allows.",
+        law="Every host that lives ends on the target release, save those the plan says it skips as policy allows, and those that "
+        "a plan for one wave of a rollout names as left to later waves.",
     ),
     Invariant(
         id=InvariantId.RUNNING,

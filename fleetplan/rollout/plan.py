@@ -15,6 +15,7 @@ import msgspec
 
 from fleetplan.fleet.model import GuestName, HostName, Release
 from fleetplan.fleet.policy import OnFailure
+from fleetplan.rollout.part import PartOf
 
 StepId = NewType("StepId", str)
 
@@ -234,7 +235,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `placement` maps every guest to its host at the start; `sites` every host to what runbooks need; `skipped` lists hosts that stay
     as they are and why; `extra_moves` says where and why guests move twice. `back_to` is the release that the way back leads to, which
-    most hosts had before: the points of no return are about it, and so are births. None where nothing is upgraded.
+    most hosts had before: the points of no return are about it, and so are births. None where nothing is upgraded. `part_of` says of which
+    rollout the plan is one wave; None: it is a whole one.
     """
 
     version: int = 1
@@ -253,6 +255,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     extra_moves: tuple[ExtraMoves, ...] = ()
     sites: Mapping[HostName, HostSite] = {}
     placement: Mapping[GuestName, HostName] = {}
+    part_of: PartOf | None = None
+
+    @property
+    def waves_before(self) -> int:
+        """Waves of its rollout that come before the first of the plan: gates are counted with them."""
+        return 0 if self.part_of is None else self.part_of.wave - 1
+
+    @property
+    def later(self) -> tuple[HostName, ...]:
+        """Hosts that the plan leaves to later waves of its rollout."""
+        return () if self.part_of is None else self.part_of.later
 
 
 class RemedyKind(StrEnum):

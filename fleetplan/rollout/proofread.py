@@ -104,18 +104,19 @@ def _waves(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
         for step in wave.steps:
             stray = NEEDS[step.kind] == OF_HOST and step.host not in wave.hosts
             lands = step.destination if step.kind is StepKind.MIGRATE and step.destination not in done else None
-            if stray or (lands is not None and upgraded_in.get(lands) in {None, number}):
+            early = lands is not None and upgraded_in.get(lands) in {None, number} and (lands in upgraded_in or lands not in plan.later)
+            if stray or early:
                 yield Violation(invariant=InvariantId.WAVES, subject=step.id)
 
 
 def _gates(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
-    rules = fleet.policy.gates
+    rules, before = fleet.policy.gates, plan.waves_before
     for number, wave in enumerate(plan.waves, 1):
-        wanted = [rule for rule in rules if rule.after in {None, number} and number < len(plan.waves)]
+        wanted = [rule for rule in rules if rule.after in {None, before + number} and number < len(plan.waves)]
         gates = [step for step in wave.steps if step.kind is StepKind.GATE]
         if wanted and (not gates or gates[0].duration_s < max(rule.soak_s for rule in wanted)):
             yield Violation(invariant=InvariantId.GATES, subject=f"wave {number}")
-        if any(rule.hosts and (rule.after is None or number <= rule.after) and len(wave.hosts) > rule.hosts for rule in rules):
+        if any(rule.hosts and (rule.after is None or before + number <= rule.after) and len(wave.hosts) > rule.hosts for rule in rules):
             yield Violation(invariant=InvariantId.GATES, subject=f"wave {number}")
         if gates and not (_holds_back(plan.waves[:number], gates[0], plan) and _held_back(plan.waves[number:], gates[0], plan)):
             yield Violation(invariant=InvariantId.GATES, subject=gates[0].id)

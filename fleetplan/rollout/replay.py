@@ -221,9 +221,14 @@ class _Play:
 
     def _final(self) -> Iterator[Violation]:
         may_skip = self.fleet.policy.immovable is Immovable.SKIP
+        for stranger in set(self.plan.later) - self.hosts.keys():
+            yield _broken(InvariantId.UPGRADED, f"host {stranger}", None, 0)
         for host in self.fleet.hosts:
             needed = host.release != self.fleet.target and host.state in SERVING
-            if needed and host.name not in self.done and not (may_skip and host.name in self.plan.skipped):
+            later = host.name in self.plan.later
+            if later and (not needed or host.name in self.done or host.name in self.plan.skipped):
+                yield _broken(InvariantId.UPGRADED, f"host {host.name}", None, 0)
+            if needed and host.name not in self.done and not later and not (may_skip and host.name in self.plan.skipped):
                 yield _broken(InvariantId.UPGRADED, f"host {host.name}", None, 0)
             touched = bool(self.progress[host.name])
             if touched and (not needed or host.name in self.plan.skipped):

@@ -10,6 +10,7 @@ from fleetplan.migration.reasons import Judgment, Verdict
 from fleetplan.output.document import Align, Bullets, Column, Document, Paragraph, Section, Table, Tone
 from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.sentences import clock, counted, listed
+from fleetplan.output.views.next import part_sections
 from fleetplan.output.waits import chain_section
 from fleetplan.output.ways_back import no_way_sentence, refusal_words
 from fleetplan.rollout.invariants import INVARIANTS
@@ -34,6 +35,7 @@ def plan_document(plan: Plan, kinds: tuple[tuple[MoveKind, Judgment], ...], path
     waves = [summary(wave) for wave in plan.waves]
     sections = [
         _summary(plan, waves),
+        *(part_sections(plan.part_of) if plan.part_of is not None else ()),
         *_waves(plan, waves),
         *_landings(plan),
         *_changes(kinds),
