@@ -1,4 +1,4 @@
-"""Documents as plain text for a terminal or a log, readable without colour."""
+"""A document as lines, and as text for a terminal or a file; readable without colour."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
-from fleetplan.output.document import Align, Bar, Bars, Block, Bullets, Column, Document, Kind, Paragraph, Quote, Section, Table, Tone
+from fleetplan.output.document import Align, Bar, Bars, Block, Bullets, Column, Document, Kind, Paragraph, Quote, Section, Table
+from fleetplan.output.ink import Ink, Line, Span, plain
 from fleetplan.output.printable import printable
+from fleetplan.output.risk import TONES, told
 
 WIDTH = 100
 """Columns that text is fitted to; quoted lines are never broken."""
@@ -15,46 +17,59 @@ WIDTH = 100
 NARROWEST = 12
 """Characters that a column keeps, however many it should give way."""
 
-STYLES = {Tone.GOOD: "32", Tone.CAUTION: "33", Tone.BAD: "31", Tone.FAINT: "2"}
-BOLD = "1"
+STYLES = {
+    Ink.HEAD: "1",
+    Ink.FAINT: "2",
+    Ink.SAFE: "32",
+    Ink.CHANGES: "34",
+    Ink.STRIPS: "33",
+    Ink.UNKNOWN: "35",
+    Ink.FAILS: "31",
+}
+"""SGR codes of inks; those of the sixteen colours, which terminals fit to their ground."""
 
 
 def render(document: Document, *, colour: bool = False, width: int = WIDTH) -> str:
     """The document as text that ends with a newline; ANSI colours only if `colour`."""
-    sections = (_section(section, colour=colour, width=width) for section in document.sections)
-    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    return "\n".join(_painted(line) if colour else plain(line) for line in layout(document, width)) + "\n"
 
 
-def _paint(text: str, style: str, *, colour: bool) -> str:
-    return f"\x1b[{style}m{text}\x1b[0m" if colour else text
+def _painted(line: Line) -> str:
+    return "".join(f"\x1b[{style}m{text}\x1b[0m" if (style := STYLES.get(ink)) and text else text for text, ink in line)
 
 
-def _section(section: Section, *, colour: bool, width: int) -> Iterator[str]:
+def layout(document: Document, width: int = WIDTH) -> Iterator[Line]:
+    """The lines of a document, fitted to a width; an empty one between sections."""
+    for number, section in enumerate(document.sections):
+        if number:
+            yield ()
+        yield from _section(section, width)
+
+
+def _section(section: Section, width: int) -> Iterator[Line]:
     indent = ""
     if section.title:
-        yield _paint(printable(section.title), BOLD, colour=colour)
+        yield (Span(printable(section.title), Ink.HEAD),)
         indent = "  "
     for block in section.blocks:
-        yield from _block(block, indent=indent, colour=colour, width=width - len(indent))
+        yield from _block(block, indent, width - len(indent))
 
 
-def _block(block: Block, *, indent: str, colour: bool, width: int) -> Iterator[str]:
+def _block(block: Block, indent: str, width: int) -> Iterator[Line]:
     match block:
         case Paragraph():
             text = printable(block.text)
             wrapped = [] if block.whole else textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-            for line in wrapped or [text]:
-                style = STYLES.get(block.tone)
-                yield indent + (_paint(line, style, colour=colour) if style else line)
+            yield from (told(indent + line, TONES[block.tone]) for line in wrapped or [text])
         case Quote():
-            yield from (f"{indent}  {printable(line)}" for line in block.lines)
+            yield from ((Span(f"{indent}  {printable(line)}"),) for line in block.lines)
         case Bullets():
             for depth, point in block.points:
-                yield from _bullet(point, indent + "  " * depth, width - 2 * depth)
+                yield from map(told, _bullet(point, indent + "  " * depth, width - 2 * depth))
         case Table():
-            yield from (indent + line for line in _table(block, width))
+            yield from _table(block, indent, width)
         case Bars():
-            yield from (indent + line for line in _bars(block, width, colour=colour))
+            yield from ((Span(indent), *line) for line in _bars(block, width))
         case _:
             assert_never(block)
 
@@ -70,14 +85,18 @@ def _bullet(point: str, indent: str, width: int) -> Iterable[str]:
     )
 
 
-def _table(table: Table, width: int) -> Iterator[str]:
-    rows = [tuple(column.title for column in table.columns), *(tuple(map(printable, row)) for row in table.rows)]
-    widths = _widths(table.columns, rows, width)
-    for row in rows:
-        cells = (_cell(text, column, size) for text, column, size in zip(row, table.columns, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+def _table(table: Table, indent: str, width: int) -> Iterator[Line]:
+    heads, *rows = [tuple(column.title for column in table.columns), *(tuple(map(printable, row)) for row in table.rows)]
+    widths = _widths(table.columns, [heads, *rows], width)
+    yield (Span(indent + _row(table, heads, widths), Ink.STRONG),)
+    yield from (told(indent + _row(table, row, widths)) for row in rows)
     if table.note:
-        yield printable(table.note)
+        yield (Span(indent + printable(table.note), Ink.FAINT),)
+
+
+def _row(table: Table, row: tuple[str, ...], widths: list[int]) -> str:
+    cells = (_cell(text, column, size) for text, column, size in zip(row, table.columns, widths, strict=True))
+    return "  ".join(cells).rstrip()
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[tuple[str, ...]], width: int) -> list[int]:
@@ -99,25 +118,19 @@ def _cell(text: str, column: Column, size: int) -> str:
     return shown.rjust(size) if column.align is Align.RIGHT else shown.ljust(size)
 
 
-def _bars(bars: Bars, width: int, *, colour: bool) -> Iterator[str]:
-    """A line for each bar, the longest as long as there is room; and the numbers."""
-    yield printable(bars.title)
+def _bars(bars: Bars, width: int) -> Iterator[Line]:
+    """A line for each bar (a cell for each `most` of a part, and one for what is left), the longest as long as there is room; and the numbers."""
+    yield (Span(printable(bars.title)),)
     labels = [printable(bar.label) for bar in bars.bars]
     numbers = [_numbers(bar, bars.kinds) for bar in bars.bars]
     wide, most = max(map(len, labels), default=0), max((sum(bar.parts) for bar in bars.bars), default=0)
     room = max(NARROWEST, width - wide - max(map(len, numbers), default=0) - 5)
     for bar, label, number in zip(bars.bars, labels, numbers, strict=True):
-        stretches = (_stretch(part * room, most, kind, colour=colour) for part, kind in zip(bar.parts, bars.kinds, strict=True))
-        yield f"  {label:<{wide}}  {''.join(stretches)} {number}".rstrip()
+        stretches = (Span("▇" * -(-part * room // max(most, 1)), TONES[kind.tone]) for part, kind in zip(bar.parts, bars.kinds, strict=True))
+        yield (Span(f"  {label:<{wide}}  "), *stretches, Span(f" {number}".rstrip()))
 
 
 def _numbers(bar: Bar, kinds: Sequence[Kind]) -> str:
     if len(kinds) == 1:
         return f"{bar.parts[0]:,}"
     return ", ".join(f"{kind.label} {part:,}" for part, kind in zip(bar.parts, kinds, strict=True) if part)
-
-
-def _stretch(part: int, most: int, kind: Kind, *, colour: bool) -> str:
-    """A cell for each `most` of a part, and one for what is left."""
-    drawn, style = "▇" * -(-part // max(most, 1)), STYLES.get(kind.tone)
-    return _paint(drawn, style, colour=colour) if style and drawn else drawn

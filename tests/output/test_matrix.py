@@ -13,6 +13,7 @@ from fleetplan.migration.reasons import Stage, Verdict
 from fleetplan.output.class_names import _letters, cpu_words
 from fleetplan.output.state_sentences import first
 from fleetplan.output.views import matrix as view
+from fleetplan.output.risk import VERDICTS
 from fleetplan.output.views.matrix import ruling_words
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -48,7 +49,7 @@ def test_a_cell_says_verdict_and_stage_without_colour() -> None:
     assert ruling_words((Verdict.SAFE, Stage.AFTER)) == "✓ SAFE"
     assert ruling_words((Verdict.FAILS, Stage.LENGTH)) == "✗ FAILS length"
     assert ruling_words((Verdict.UNKNOWN, Stage.START)) == "? UNKNOWN start"
-    assert set(Verdict) == set(view.GLYPHS)
+    assert set(Verdict) == set(VERDICTS)
 
 
 def test_many_columns_go_on_below(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from fleetplan.migration.reasons import Stage, Verdict
 from fleetplan.migration.verdict import Ruling
 from fleetplan.output.class_names import ClassNames, cpu_words
 from fleetplan.output.document import Align, Bullets, Column, Document, Paragraph, Section, Table
+from fleetplan.output.risk import VERDICTS
 from fleetplan.output.sentences import counted
 
 MOST_ROWS, MOST_COLUMNS = 40, 20
@@ -20,7 +21,6 @@ MOST_ROWS, MOST_COLUMNS = 40, 20
 ACROSS = 96
 """Characters of a row; columns that do not fit follow in a table below."""
 
-GLYPHS = {Verdict.SAFE: "✓", Verdict.CHANGES: "≈", Verdict.STRIPS: "▽", Verdict.UNKNOWN: "?", Verdict.FAILS: "✗"}
 MARKS = {Mark.ONE_WAY_DOOR: "!", Mark.TRAP: "#", Mark.STEPPING_STONE: "~"}
 LEGEND = (
     "✓ SAFE: the guest sees what it saw. ≈ CHANGES: nothing promised is lost. ▽ STRIPS: something promised is lost without an error. "
@@ -107,7 +107,7 @@ def _cell(found: Matrix, row: Row, index: int, host: HostClassId) -> str:
 def ruling_words(ruling: Ruling) -> str:
     """`✓ SAFE`, `✗ FAILS set`."""
     verdict, stage = ruling
-    return f"{GLYPHS[verdict]} {verdict}{f' {stage}' if verdict is Verdict.FAILS or stage is Stage.START else ''}"
+    return f"{VERDICTS[verdict].text}{f' {stage}' if verdict is Verdict.FAILS or stage is Stage.START else ''}"
 
 
 # --- too large to be read -------------------------------------------------------------------------------------------------------------
@@ -141,5 +141,5 @@ def _summary(found: Matrix, classes: ClassTable) -> Iterator[Section]:
 
 
 def _counts(rows: dict[str, Counter[Verdict]]) -> Table:
-    columns = (Column(title="CPU"), *(Column(title=f"{GLYPHS[verdict]} {verdict}", align=Align.RIGHT) for verdict in Verdict))
+    columns = (Column(title="CPU"), *(Column(title=VERDICTS[verdict].text, align=Align.RIGHT) for verdict in Verdict))
     return Table(columns, tuple((name, *(f"{counts[verdict]:,}" for verdict in Verdict)) for name, counts in rows.items()))
