@@ -46,6 +46,8 @@ PLANTED = [
     pytest.param("findings", "import networkx", id="findings imports networkx"),
     pytest.param("firmware", "import numpy", id="firmware imports numpy"),
     pytest.param("fleet", "import textual", id="fleet imports textual"),
+    pytest.param("output", "import textual", id="output imports textual"),
+    pytest.param("tui/moves/table", "import rich", id="a model of a screen imports the terminal"),
     pytest.param("inventory", "from fleetplan import importers", id="inventory imports importers"),
     pytest.param("kitchen", "", id="a room that no layer names"),
 ]

@@ -17,6 +17,7 @@ VERBS = {
     "plan": "Make a plan for the rollout, judged before it is shown.",
     "probe": "Ask this host's own KVM what it gives a guest.",
     "registers": "Show the firmware registers that hosts give a guest.",
+    "tui": "Look at fleet, plan and risks in a terminal.",
     "vcpu": "Replay register operations on the model of a host.",
     "verdict": "Judge one migration (this guest to that host), or all there are.",
     "verify": "Judge a plan file against an inventory.",

@@ -52,7 +52,7 @@ class History:
 def history(columns: FleetColumns, classes: ClassTable, plan: Plan) -> History:
     """The history of a plan. O(steps log steps), and the longest chain of one guest in numpy steps."""
     steps = step_columns(plan, columns.hosts.names, columns.guests.names)
-    events = _events(steps)
+    events = arrivals(steps)
     boots = steps.kind[events] == KIND_CODE[StepKind.START]
     host = np.where(boots, steps.host[events], steps.destination[events])
     pins = tuple(sorted({pin.psci for pin in plan.pins}))
@@ -75,7 +75,7 @@ def history(columns: FleetColumns, classes: ClassTable, plan: Plan) -> History:
     return found
 
 
-def _events(steps: StepColumns) -> Places:
+def arrivals(steps: StepColumns) -> Places:
     """Migrations and starts, by guest, then in the order of time."""
     acts = np.flatnonzero((steps.kind == KIND_CODE[StepKind.MIGRATE]) | (steps.kind == KIND_CODE[StepKind.START]))
     order = np.lexsort((steps.start_s[acts], steps.guest[acts]))

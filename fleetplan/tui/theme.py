@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from rich.style import Style
-from textual.theme import Theme
+from rich.text import Text
+from textual.theme import BUILTIN_THEMES, Theme
 
-from fleetplan.output.ink import Ink
+from fleetplan.output.ink import Ink, Line
 from fleetplan.output.palettes import ANSI, BOLD, DARK, LIGHT, PALETTES, UNDERLINED, Palette
 
 NAMES: Mapping[str, Palette] = {"dark": DARK, "light": LIGHT, "ansi": ANSI}
@@ -39,7 +40,9 @@ def ground(theme: str, *, cursor: bool) -> Style:
 def theme(palette: Palette) -> Theme:
     """A theme of Textual's from a palette: widgets that are not ours look alike."""
     inks = {ink: _named(colour) for ink, colour in palette.inks.items()}
-    screen, raised, cursor = _named(palette.screen), _named(palette.raised), _named(palette.cursor)
+    screen, raised = _named(palette.screen), _named(palette.raised)
+    own = _own_colours() if palette.ansi else {"block-cursor-background": palette.cursor, "block-cursor-foreground": inks[Ink.STRONG]}
+    edge = screen if palette.ansi else palette.cursor
     return Theme(
         name=palette.name,
         dark=palette.dark,
@@ -57,26 +60,41 @@ def theme(palette: Palette) -> Theme:
         boost=raised,
         text_alpha=1.0,
         variables={
-            "faint": inks[Ink.FAINT],
-            "footer-key-foreground": inks[Ink.HEAD],
-            "footer-description-foreground": inks[Ink.PLAIN],
-            "footer-background": raised,
-            "footer-item-background": raised,
-            "footer-key-background": raised,
-            "footer-description-background": raised,
-            "block-cursor-background": "ansi_white" if palette.ansi else cursor,
-            "block-cursor-foreground": "ansi_black" if palette.ansi else inks[Ink.STRONG],
-            "border": inks[Ink.HEAD],
-            "border-blurred": "ansi_default" if palette.ansi else palette.cursor,
-            "scrollbar": "ansi_default" if palette.ansi else palette.cursor,
-            "scrollbar-background": raised,
-            "scrollbar-corner-color": raised,
-            "scrollbar-background-hover": raised,
-            "scrollbar-background-active": raised,
+            **own,
+            **dict.fromkeys(("footer-key-foreground", "border"), inks[Ink.HEAD]),
+            **dict.fromkeys(("footer-foreground", "footer-description-foreground"), inks[Ink.PLAIN]),
+            **dict.fromkeys(GROUNDS, raised),
+            **dict.fromkeys(("scrollbar", "border-blurred"), edge),
         },
     )
+
+
+GROUNDS = (
+    "footer-background",
+    "footer-item-background",
+    "footer-key-background",
+    "footer-description-background",
+    "scrollbar-background",
+    "scrollbar-background-hover",
+    "scrollbar-background-active",
+    "scrollbar-corner-color",
+)
+"""What Textual calls the grounds of bars."""
+
+
+def _own_colours() -> Mapping[str, str]:
+    """What Textual's theme with the terminal's colours sets beside its main ones."""
+    return BUILTIN_THEMES["ansi-dark"].variables
 
 
 def _named(colour: str) -> str:
     """As Textual names it: the sixteen have a prefix."""
     return colour if colour.startswith("#") else f"ansi_{colour}"
+
+
+def rich_text(lines: Sequence[Line], theme: str) -> Text:
+    """Lines of inked text as Rich has them."""
+    inks = styles(theme)
+    text = Text("\n", no_wrap=True, overflow="crop").join(Text.assemble(*((part, inks[ink]) for part, ink in line)) for line in lines)
+    text.no_wrap = True
+    return text

@@ -11,9 +11,9 @@ from fleetplan.cli import run
 from fleetplan.fleet.model import HostFacts
 from fleetplan.migration.reasons import Stage, Verdict
 from fleetplan.output.class_names import _letters, cpu_words
+from fleetplan.output.risk import VERDICTS
 from fleetplan.output.state_sentences import first
 from fleetplan.output.views import matrix as view
-from fleetplan.output.risk import VERDICTS
 from fleetplan.output.views.matrix import ruling_words
 
 ROOT = Path(__file__).resolve().parent.parent.parent

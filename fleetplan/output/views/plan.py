@@ -15,7 +15,7 @@ from fleetplan.output.waits import chain_section
 from fleetplan.output.ways_back import no_way_sentence, refusal_words
 from fleetplan.rollout.invariants import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
-from fleetplan.rollout.plan import Among, Bound, ClosedBirth, ExtraMoves, Plan, PointOfNoReturn, Step, StepKind, Wave, WhyTwice
+from fleetplan.rollout.plan import Among, Bound, ClosedBirth, ExtraMoves, Pin, Plan, PointOfNoReturn, Step, StepKind, Wave, WhyTwice
 from fleetplan.rollout.summary import WaveSummary, summary
 from fleetplan.rollout.waits import Stretch
 
@@ -133,14 +133,17 @@ def _changes(kinds: tuple[tuple[MoveKind, Judgment], ...]) -> Iterator[Section]:
 
 
 def _pins(plan: Plan) -> Iterator[Section]:
-    points = []
-    for pin in plan.pins:
-        points.append((0, f"{pin.guest}: PSCI {pin.psci}, counts from {pin.effective}"))
-        points.append((1, f"{pin.reason}. Cost: {pin.cost}"))
-        if pin.breaks:
-            points.append((1, f"conflict: it takes the mitigation of {', '.join(pin.breaks)}, which the guest was promised"))
+    points = tuple(point for pin in plan.pins for point in pin_points(pin))
     if points:
-        yield Section("PSCI pins", (Bullets(tuple(points)),))
+        yield Section("PSCI pins", (Bullets(points),))
+
+
+def pin_points(pin: Pin) -> Iterator[tuple[int, str]]:
+    """A PSCI pin: from when it counts, why it is there, and what it costs."""
+    yield 0, f"{pin.guest}: PSCI {pin.psci}, counts from {pin.effective}"
+    yield 1, f"{pin.reason}. Cost: {pin.cost}"
+    if pin.breaks:
+        yield 1, f"conflict: it takes the mitigation of {', '.join(pin.breaks)}, which the guest was promised"
 
 
 def _ways_back(plan: Plan) -> Iterator[Section]:

@@ -17,7 +17,7 @@ class Surface(ScrollView):
     """Draws `line(y)` for the lines in sight. Whoever fills it says how large it is (`measure`)."""
 
     DEFAULT_CSS = """
-    Surface { background: $background; scrollbar-size-horizontal: 1; scrollbar-size-vertical: 1; }
+    Surface { background: $background; padding-left: 1; scrollbar-size-horizontal: 1; scrollbar-size-vertical: 1; }
     """
 
     def line(self, y: int) -> Line:

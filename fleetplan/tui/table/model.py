@@ -9,6 +9,7 @@ from typing import overload
 import msgspec
 import numpy as np
 
+from fleetplan.fleet.filter import Column, parse
 from fleetplan.output.document import Align
 from fleetplan.output.ink import Ink
 from fleetplan.rollout.columns import Flags, Ints, Numbers
@@ -43,7 +44,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
 
     `key` names it in filters. `rank` orders values (by their text, if None). `inks` is an ink for each value, or one for all. `width` is
     how many characters it wants (0: as many as its longest value); it is cut down to `least` before others are left out. Of columns that do
-    not fit, those of the highest `rest` go first; 0 never goes.
+    not fit, those of the highest `rest` go first; 0 never goes. `said` is what filters compare with, where cells have more than the word.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
     width: int = 0
     least: int = 0
     rest: int = 0
+    said: Sequence[str] | None = None
 
     def text(self, row: int) -> str:
         """The cell of a row; empty for the code -1."""
@@ -85,6 +87,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
             return rank
         # The code -1 finds what is appended: rows without a value come last.
         return np.append(rank, np.iinfo(np.int64).max)[self.codes]
+
+    @cached_property
+    def searched(self) -> Column:
+        """The column as a filter reads it. O(rows), once."""
+        return Column(self.values if self.said is None else self.said, None if self.codes is None else self.codes.tolist())
 
 
 def _ranked(values: Sequence[str]) -> Numbers:
@@ -119,17 +126,22 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     descending: bool = False
 
 
-Picker = Callable[[str, Table], Flags]
-"""Which rows a filter picks. Raises `ValueError` where the text is no filter, with a sentence about it."""
+def picked(text: str, table: Table) -> Flags:
+    """The rows that a filter picks. Raises FilterError."""
+    columns = {field.key: field.searched for field in table.fields}
+    return np.frombuffer(parse(text, columns).select(columns, table.names, table.rows), np.bool_)
 
 
-def arranged(table: Table, wish: Wish, pick: Picker) -> Numbers:
-    """The rows that are wished for, in their order. O(rows log rows) if sorted, O(rows) if not; stable, so ties keep the table's order."""
+def arranged(table: Table, wish: Wish) -> Numbers:
+    """The rows that are wished for, in their order. O(rows log rows) if sorted, O(rows) if not; stable, so ties keep the table's order.
+
+    Raises FilterError.
+    """
     kept = np.ones(table.rows, np.bool_)
     if wish.risky and table.risky is not None:
         kept &= table.risky
     if wish.text.strip():
-        kept &= pick(wish.text, table)
+        kept &= picked(wish.text, table)
     rows = np.flatnonzero(kept)
     field = table.field(wish.sort) if wish.sort is not None else None
     if field is None:

@@ -13,7 +13,7 @@ from textual.message import Message
 from fleetplan.output.ink import Line
 from fleetplan.tui.frame.surface import Surface
 from fleetplan.tui.table.lines import Slot, column_at, fitted, heading, row_line
-from fleetplan.tui.table.model import Picker, Table, Wish, arranged
+from fleetplan.tui.table.model import Table, Wish, arranged
 
 EMPTY = Table(fields=(), rows=0)
 
@@ -57,9 +57,8 @@ class TableView(Surface, can_focus=True):
             super().__init__()
             self.table = table
 
-    def __init__(self, pick: Picker, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
-        self._pick = pick
         self._slots: tuple[Slot, ...] = ()
         self.data = EMPTY
         self.wish = Wish()
@@ -75,12 +74,12 @@ class TableView(Surface, can_focus=True):
         self._arrange(wish, keep=False)
 
     def want(self, wish: Wish) -> None:
-        """Show other rows, or in another order; the cursor stays on its row if that is still there. Raises ValueError (see `Picker`)."""
+        """Show other rows, or in another order; the cursor stays on its row if that is still there. Raises FilterError."""
         self._arrange(wish, keep=True)
 
     def _arrange(self, wish: Wish, *, keep: bool) -> None:
         row = self.row if keep else None
-        self.shown = arranged(self.data, wish, self._pick)
+        self.shown = arranged(self.data, wish)
         self.wish = wish
         self.cursor = self._place(row) or 0
         self._fit()

@@ -1,0 +1,98 @@
+"""The application as a person has it, without a terminal: opened, driven by keys, looked at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import date
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from fleetplan.output.ink import plain
+from fleetplan.tui.app import FleetplanApp
+from fleetplan.tui.frame.bars import Bar
+from fleetplan.tui.frame.surface import Surface
+from fleetplan.tui.work import Request
+
+ROOT = Path(__file__).resolve().parents[2]
+TODAY = date(2026, 11, 24)
+SIZES = ((80, 24), (120, 40), (200, 60))
+
+Script = Callable[["Driver"], Awaitable[None]]
+
+
+class Driver:
+    """Presses keys and waits until all that follows is on the screen."""
+
+    def __init__(self, app: FleetplanApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def settle(self) -> None:
+        """Wait for workers, and for what they send."""
+        while True:
+            await self.app.workers.wait_for_complete()
+            await self.pilot.pause()
+            if not any(worker.is_running for worker in self.app.workers) and self.app._watch is None:
+                break
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """One key after the other."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def type(self, text: str) -> None:
+        """A text, letter by letter."""
+        names = {" ": "space", "/": "slash", ":": "colon", "!": "exclamation_mark", "-": "minus", "_": "underscore", ".": "full_stop"}
+        await self.pilot.press(*(names.get(letter, letter) for letter in text))
+        await self.settle()
+
+    @property
+    def screen(self) -> str:
+        """Everything that is on the screen, as text."""
+        return screen_text(self.app)
+
+    def surface(self, name: str) -> Surface:
+        """A surface by its id."""
+        return self.app.query_one(f"#{name}", Surface)
+
+    @property
+    def heading(self) -> str:
+        """The two lines on top."""
+        return "\n".join(plain(line) for line in self.app.query_one("#heading", Bar).lines)
+
+    @property
+    def status(self) -> str:
+        """The line at the bottom."""
+        return "\n".join(plain(line) for line in self.app.query_one("#status", Bar).lines)
+
+
+def screen_text(app: FleetplanApp) -> str:
+    """What a person reads off the screen."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def drive(
+    script: Script,
+    inventory: str | Path = "half-upgraded.yaml",
+    *,
+    size: tuple[int, int] = (120, 40),
+    plan: Path | None = None,
+    look: str = "dark",
+) -> FleetplanApp:
+    """Open an inventory (of the examples, if it is a name), and let a script drive it."""
+    path = ROOT / "inventories" / inventory
+
+    async def run() -> FleetplanApp:
+        app = FleetplanApp(Request(inventory=path, plan=plan, today=TODAY), look=look)
+        async with app.run_test(size=size) as pilot:
+            driver = Driver(app, pilot)
+            await driver.settle()
+            await script(driver)
+        return app
+
+    return asyncio.run(run())
