@@ -119,15 +119,16 @@ def _cell(text: str, column: Column, size: int) -> str:
 
 
 def _bars(bars: Bars, width: int) -> Iterator[Line]:
-    """A line for each bar (a cell for each `most` of a part, and one for what is left), the longest as long as there is room; and the numbers."""
+    """A line for each bar, the longest as long as there is room; and the numbers. Of what is left of a cell, a cell is drawn."""
     yield (Span(printable(bars.title)),)
     labels = [printable(bar.label) for bar in bars.bars]
     numbers = [_numbers(bar, bars.kinds) for bar in bars.bars]
     wide, most = max(map(len, labels), default=0), max((sum(bar.parts) for bar in bars.bars), default=0)
     room = max(NARROWEST, width - wide - max(map(len, numbers), default=0) - 5)
     for bar, label, number in zip(bars.bars, labels, numbers, strict=True):
-        stretches = (Span("▇" * -(-part * room // max(most, 1)), TONES[kind.tone]) for part, kind in zip(bar.parts, bars.kinds, strict=True))
-        yield (Span(f"  {label:<{wide}}  "), *stretches, Span(f" {number}".rstrip()))
+        lengths = (-(-part * room // max(most, 1)) for part in bar.parts)
+        stretches = [Span("▇" * length, TONES[kind.tone]) for length, kind in zip(lengths, bars.kinds, strict=True) if length]
+        yield (Span(f"  {label:<{wide}}  "), *stretches, Span(f" {number}")) if number else (Span(f"  {label}"),)
 
 
 def _numbers(bar: Bar, kinds: Sequence[Kind]) -> str:

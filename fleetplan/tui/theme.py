@@ -11,6 +11,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from fleetplan.output.ink import Ink, Line
 from fleetplan.output.palettes import ANSI, BOLD, DARK, LIGHT, PALETTES, UNDERLINED, Palette
+from fleetplan.output.printable import printable
 
 NAMES: Mapping[str, Palette] = {"dark": DARK, "light": LIGHT, "ansi": ANSI}
 """What people call the themes."""
@@ -95,6 +96,8 @@ def _named(colour: str) -> str:
 def rich_text(lines: Sequence[Line], theme: str) -> Text:
     """Lines of inked text as Rich has them."""
     inks = styles(theme)
-    text = Text("\n", no_wrap=True, overflow="crop").join(Text.assemble(*((part, inks[ink]) for part, ink in line)) for line in lines)
+    text = Text("\n", no_wrap=True, overflow="crop").join(
+        Text.assemble(*((printable(part), inks[ink]) for part, ink in line)) for line in lines
+    )
     text.no_wrap = True
     return text

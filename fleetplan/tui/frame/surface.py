@@ -10,6 +10,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from fleetplan.output.ink import Line, length, plain
+from fleetplan.output.printable import printable
 from fleetplan.tui.theme import ground, styles
 
 
@@ -54,7 +55,7 @@ class Surface(ScrollView):
 
     def _strip(self, line: Line, *, cursor: bool) -> Strip:
         inks, under = styles(self.app.theme), ground(self.app.theme, cursor=cursor)
-        strip = Strip([Segment(text, inks[ink] + under) for text, ink in line])
+        strip = Strip([Segment(printable(text), inks[ink] + under) for text, ink in line])
         left, width = self.scroll_offset.x, self.size.width
         return strip.crop_extend(left, left + width, under)
 

@@ -8,6 +8,7 @@ import msgspec
 
 from fleetplan.output.document import Align
 from fleetplan.output.ink import Ink, Line, Span
+from fleetplan.output.printable import printable
 from fleetplan.tui.table.model import Field, Table, Wish
 
 GAP = 2
@@ -84,6 +85,7 @@ def _joined(spans: Sequence[Span]) -> Line:
 
 
 def _fit(text: str, slot: Slot) -> str:
+    text = printable(text)
     shown = text if len(text) <= slot.width else f"{text[: max(slot.width - 1, 0)]}…"
     return shown.rjust(slot.width) if slot.field.align is Align.RIGHT else shown.ljust(slot.width)
 
