@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fleetplan.migration.register_file import RegisterRow
     from fleetplan.output.graphs import Drawing
     from fleetplan.rollout.guest_report import GuestReport
-    from fleetplan.rollout.invariants import Violation
+    from fleetplan.rollout.invariants import Invariant, Violation
     from fleetplan.rollout.move_report import MoveReport
     from fleetplan.rollout.moves import MoveKind
     from fleetplan.rollout.plan import Infeasible, Plan
@@ -379,6 +379,13 @@ def explain_rule(name: str) -> Rule:
     if name not in RULES:
         raise UnknownNameError("rule", name, tuple(sorted(RULES)))
     return RULES[name]
+
+
+def explain_invariant(name: str) -> Invariant | None:
+    """An invariant of plans by its id; None if there is none of this name."""
+    from fleetplan.rollout.invariant_rows import INVARIANTS  # noqa: PLC0415 - only who asks for an invariant
+
+    return next((row for row in INVARIANTS if row.id == name), None)
 
 
 WAIVER_DAYS = 30

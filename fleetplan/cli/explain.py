@@ -1,4 +1,4 @@
-"""fleetplan explain: a guest, a pasted message, a rule, or what a plan does with a guest or a host."""
+"""fleetplan explain: a guest, a pasted message, a rule, an invariant, or what a plan does with a guest or a host."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, emit, format_option, refusals, show
 from fleetplan.cli.exits import Exit
 from fleetplan.cli.progress import watched
+from fleetplan.rollout.invariants import Invariant
 
 RULE = re.compile(r"FP\d{3}", re.IGNORECASE)
 STDIN = "-"
@@ -27,13 +28,14 @@ STDIN = "-"
 @AS_OF
 @refusals
 def command(what: tuple[str, ...], inventory: Path | None, message: str | None, plan: Path | None, form: str, today: date) -> Exit:
-    r"""Explain a guest, a message that a VMM printed, a rule of `check`, or what a plan does with a guest or a host.
+    r"""Explain a guest, a message, a rule of `check`, an invariant of plans, or what a plan does with a guest or a host.
 
     \b
     fleetplan explain INVENTORY GUEST [HOST]
     fleetplan explain "Could not set register fw reg 0 to 10003 (is 10001)"
     fleetplan explain [INVENTORY] -        (the message on stdin)
     fleetplan explain FP203
+    fleetplan explain capacity
     fleetplan explain INVENTORY --plan PLAN NAME    (of a guest or a host)
     """
     if plan is not None:
@@ -42,7 +44,7 @@ def command(what: tuple[str, ...], inventory: Path | None, message: str | None, 
         place = inventory or (Path(what[0]) if what else None)
         return _message(message, place, form, today)
     if not what:
-        click.echo("fleetplan explain: say what: an inventory and a guest, a message, or a rule", err=True)
+        click.echo("fleetplan explain: say what: an inventory and a guest, a message, a rule, or an invariant", err=True)
         return Exit.USAGE
     if len(what) == 1 and inventory is None:
         return _one(what[0], form, today)
@@ -82,9 +84,12 @@ def _is_path(word: str) -> bool:
 
 
 def _one(word: str, form: str, today: date) -> Exit:
-    """A rule, or a message."""
+    """A rule, an invariant, or a message."""
     if RULE.fullmatch(word):
         return _rule(word.upper(), form)
+    invariant = workflow.explain_invariant(word)
+    if invariant is not None:
+        return _invariant(invariant, form)
     if word != STDIN and _is_path(word):
         click.echo("fleetplan explain: an inventory alone says nothing; name a guest: fleetplan explain INVENTORY GUEST [HOST]", err=True)
         return Exit.USAGE
@@ -127,6 +132,18 @@ def _message(text: str, inventory: Path | None, form: str, today: date) -> Exit:
 
         show(diagnosis_document(told))
     return Exit.CLEAN if told.known else Exit.FINDINGS
+
+
+def _invariant(invariant: Invariant, form: str) -> Exit:
+    if form == "json":
+        from fleetplan.output.json_explain import invariant_json  # noqa: PLC0415 - one of the two is needed
+
+        emit(invariant_json(invariant))
+    else:
+        from fleetplan.output.views.explain import invariant_document  # noqa: PLC0415 - as above
+
+        show(invariant_document(invariant))
+    return Exit.CLEAN
 
 
 def _rule(name: str, form: str) -> Exit:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 import msgspec
 
 from fleetplan.fleet.guest import Birth, Disks, Equipment, GroupName, Guest, GuestName, HostName, Reboot, RegisterList
-from fleetplan.fleet.policy import Policy, Waiver
+from fleetplan.fleet.policy import Policy, Share, Waiver
 from fleetplan.fleet.source import NOWHERE, Location
 from fleetplan.fleet.table import GuestTable
 
@@ -130,7 +131,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
     `vcpus` is the number of CPUs that guests' vCPUs are counted against, before overcommit. `bandwidth_mib_s` is the rate of one
     migration stream. `reboot_s` lasts from the order to reboot until the host answers on its new kernel. `read_on` is the release on which
-    `facts` were read, None where it is the one that runs.
+    `facts` were read, None where it is the one that runs. `reserved_mib` says of every size of pages (in KiB) how much of `memory_mib` is
+    reserved in such pages; None: not known. `last`: it is upgraded when all others have been.
     """
 
     name: HostName
@@ -145,6 +147,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     state: HostState = HostState.UP
     bandwidth_mib_s: int = 2_980
     reboot_s: int = 300
+    reserved_mib: Mapping[int, int] | None = None
+    last: bool = False
     read_on: Release | None = None
     at: Location = NOWHERE
 
@@ -155,7 +159,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scope(StrEnum):
-    """The places over which members of a group are kept apart."""
+    """The places over which members of a group are kept apart, or together."""
 
     HOST = "host"
     RACK = "rack"
@@ -163,10 +167,16 @@ class Scope(StrEnum):
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """Guests with a common placement rule. `apart` None: no rule."""
+    """Guests with common rules; None: no such rule.
+
+    `apart`: no two members share a host, rack or zone. `together`: members that share one still do after each wave. `max_disrupted`: so many
+    members, or that share of them, may migrate or be stopped at a time.
+    """
 
     name: GroupName
     apart: Scope | None = None
+    together: Scope | None = None
+    max_disrupted: Share | None = None
     at: Location = NOWHERE
 
 
@@ -195,6 +205,10 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     releases: tuple[ReleaseFacts, ...] = ()
     overrides: tuple[Override, ...] = ()
     at: Location = NOWHERE
+
+    def goes_last(self, host: Host) -> bool:
+        """Whether a host is upgraded when all others have been."""
+        return host.last or any(fnmatchcase(host.name, pattern) for pattern in self.policy.last)
 
     def __post_init__(self) -> None:
         """Guests are a table, however they were given."""

@@ -80,8 +80,22 @@ class GateRule(msgspec.Struct, frozen=True, kw_only=True):
     hosts: int | None = None
 
 
+class Converge(msgspec.Struct, frozen=True, kw_only=True):
+    """Which migrations count as ending.
+
+    `throttle`: the VMM slows down a guest that dirties memory nearly as fast as the link carries it (auto-converge), so that its copy ends
+    at a twentieth of the link's rate. Otherwise such a guest cannot be migrated. `within_s`: no copy may take longer; None: no limit.
+    """
+
+    throttle: bool = False
+    within_s: int | None = None
+
+
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A daily time span, in minutes after midnight UTC, in which steps may start. `days` are ISO week days (1 = Monday)."""
+    """A daily time span, in minutes after midnight UTC, in which what disturbs anybody may start. `days` are ISO week days (1 = Monday).
+
+    One that ends before it starts ends on the next day; `start_min` equal to `end_min` is the whole day.
+    """
 
     start_min: int
     end_min: int
@@ -96,7 +110,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `reversible`: choose PSCI pins, where they can be carried out, that keep the way back to the old release open: for every guest, for
     none, or for those whose names match a pattern (fnmatch).
     `accept_unknown`: plans may use moves whose verdict is UNKNOWN. `forbid_psci_change`: a move that changes the PSCI version
-    that a guest sees is not allowed. `probe_twins`: a probe speaks for the host's twins, which have none of their own.
+    that a guest sees is not allowed. `probe_twins`: a probe speaks for the host's twins, which have none of their own. `last` are name
+    patterns (fnmatch) of hosts that are upgraded when all others have been.
     """
 
     max_unavailable: MaxUnavailable = DEFAULT_MAX_UNAVAILABLE
@@ -111,6 +126,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     accept_unknown: bool = False
     forbid_psci_change: bool = False
     streams: int = 1
+    converge: Converge = Converge()
+    last: tuple[str, ...] = ()
     probe_twins: bool = False
     at: Location = NOWHERE
 

@@ -45,6 +45,9 @@ def facts_of(values: Mapping[str, Any], shared: dict[tuple[Any, ...], HostFacts]
     if "midr" in given:
         first, *others = dict.fromkeys(given["midr"])
         given |= {"midr": first, "other_midrs": tuple(sorted(others))}
+    if isinstance(given.get("hugepages"), dict):
+        # What a host can give is a matter of the sizes; how much of it, of room.
+        given["hugepages"] = tuple(size for size, reserved_mib in given["hugepages"].items() if reserved_mib)
     platform = {PLATFORM_RENAMED.get(key, key): given.pop(key) for key in schema.PLATFORM if key in given}
     if platform:
         given["platform"] = Platform(**platform)
@@ -58,6 +61,8 @@ def host_of(name: str, at: Location, values: Mapping[str, Any], shared: dict[tup
     """A host from all its keys."""
     rest = _renamed(values, HOST_RENAMED, {"like", "kernel", "vmm", *schema.HOST_FACTS})
     release = Release(values["kernel"], values["vmm"])
+    if isinstance(values.get("hugepages"), dict):
+        rest["reserved_mib"] = values["hugepages"]
     return Host(name=HostName(name), release=release, facts=facts_of(values, shared), at=at, **rest)
 
 

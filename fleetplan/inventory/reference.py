@@ -19,6 +19,7 @@ KINDS: tuple[tuple[str, schema.Kind], ...] = (
     ("`policy.overcommit`", schema.OVERCOMMIT),
     ("an entry of `policy.gates`", schema.GATE),
     ("an entry of `policy.windows`", schema.WINDOW),
+    ("`policy.converge`", schema.CONVERGE),
     ("`policy.on_failure`", schema.ON_FAILURE),
     ("an entry of `waivers`", schema.WAIVER),
     ("an entry of `releases`", schema.RELEASE),

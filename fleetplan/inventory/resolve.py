@@ -25,7 +25,9 @@ def resolve(draft: Draft, at: Location) -> Fleet | None:
     hosts = _family(draft, draft.hosts, draft.host_facts, "host", schema.HOST)
     guests = _family(draft, draft.guests, draft.guest_facts, "guest", schema.GUEST)
     _sections(draft, at)
-    _references(draft, guests, {*hosts, *(host.name for host in draft.plain_hosts)})
+    known = {*hosts, *(host.name for host in draft.plain_hosts)}
+    _references(draft, guests, known)
+    _policy_references(draft, known)
     if any(finding.rule in ERRORS for finding in draft.findings):
         return None
     draft.guests.clear()
@@ -154,6 +156,15 @@ def _references(draft: Draft, guests: Mapping[str, tuple[Raw, dict[str, Any]]], 
                         _dangling(draft, at, what, "host", pattern, hosts)
 
 
+def _policy_references(draft: Draft, hosts: Collection[str]) -> None:
+    """Hosts that policy names."""
+    policy = draft.sections.get("policy")
+    if policy is not None:
+        for pattern in policy.values.get("last", ()):
+            if pattern not in hosts and not is_pattern(pattern):
+                _dangling(draft, policy.at, "`last` of policy", "host", pattern, hosts)
+
+
 def _policy(draft: Draft, at: Location) -> Policy:
     raw = draft.sections.get("policy")
     if raw is None:
@@ -182,7 +193,7 @@ def _fleet(
 ) -> Fleet:
     shared: dict[tuple[Any, ...], HostFacts] = {}
     groups = {
-        GroupName(name): Group(name=GroupName(name), apart=raw.values.get("apart"), at=raw.at) for name, raw in sorted(draft.groups.items())
+        GroupName(name): Group(name=GroupName(name), at=raw.at, **raw.values) for name, raw in sorted(draft.groups.items())
     }
     releases = tuple(
         ReleaseFacts(release=Release(raw.values["kernel"], raw.values["vmm"]), facts=facts_of(raw.values, shared), at=raw.at)

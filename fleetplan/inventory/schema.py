@@ -9,7 +9,7 @@ import msgspec
 
 from fleetplan.findings import inventory_rules as rules
 from fleetplan.fleet.model import Disks, HostState, Release, Scope
-from fleetplan.fleet.policy import GateRule, Immovable, MaxUnavailable, OnFailure, OnHostFailure, Window
+from fleetplan.fleet.policy import Converge, GateRule, Immovable, MaxUnavailable, OnFailure, OnHostFailure, Window
 from fleetplan.inventory import values as v
 from fleetplan.inventory.events import MapNode, Mark, Node
 from fleetplan.inventory.values import BAD, Place, Reader
@@ -52,7 +52,9 @@ PLATFORM: Kind = {
     "sve": Key(read=v.ascending(v.integer(128, 2048)), help="SVE vector lengths in bits; an empty list: no SVE"),
     "features": Key(read=v.several(v.word(VCPU_FEATURES)), help="vCPU features that KVM gives here: pmu, pauth, mte, nested, protected"),
     "gic": Key(read=v.ascending(v.integer(2, 5)), help="GIC versions that a guest may have"),
-    "hugepages": Key(read=v.ascending(v.quantity("page", least=1)), help="sizes of the pages that are reserved, such as 2MiB"),
+    "hugepages": Key(
+        read=v.pages, help="reserved pages: {size: number}, such as {2MiB: 1024}; or the sizes alone, where the numbers are not known"
+    ),
     "counter_hz": Key(read=v.integer(1, 10**10), help="CNTFRQ_EL0, in Hz"),
 }
 
@@ -77,7 +79,7 @@ HOST: Kind = {
     "kernel": Key(read=v.kernel, required=True, help="kernel release, as `uname -r` prints it"),
     "vmm": Key(read=v.vmm, required=True, help="VMM that the host would start for an incoming guest"),
     "vcpus": Key(read=v.integer(1, MOST_VCPUS), required=True, help="CPUs that guests' vCPUs count against"),
-    "memory": Key(read=v.quantity("memory", least=1), required=True, help="memory for guests"),
+    "memory": Key(read=v.quantity("memory", least=1), required=True, help="memory for guests, reserved pages included"),
     **HOST_FACTS,
     "zone": Key(read=v.text, help="scope of max_unavailable (default: default)"),
     "rack": Key(read=v.text, help="hosts that fail together (default: default)"),
@@ -86,6 +88,7 @@ HOST: Kind = {
     "state": Key(read=v.word(HostState), help="up, cordoned, upgrading, down, lost or held (default: up)"),
     "bandwidth": Key(read=v.quantity("rate", least=1), help="rate of one migration stream (default: 25Gbit)"),
     "reboot": Key(read=v.quantity("duration"), help="time from the order to reboot until the host answers (default: 300s)"),
+    "last": Key(read=v.boolean, help="whether it is upgraded when all others have been (default: false)"),
     "read_on": Key(
         read=lambda node, place: built(Release, section(READ_ON, node, place)),
         help="release on which these facts were read (default: the one that runs)",
@@ -134,7 +137,11 @@ GUEST: Kind = {
     "like": Key(read=v.text, refers=True, help="another guest, all of whose keys are copied"),
 }
 
-GROUP: Kind = {"apart": Key(read=v.word(Scope), help="members share no host, rack or zone")}
+GROUP: Kind = {
+    "apart": Key(read=v.word(Scope), help="members share no host, rack or zone"),
+    "together": Key(read=v.word(Scope), help="members that share a host, rack or zone still do after each wave"),
+    "max_disrupted": Key(read=v.share, help="members that may migrate or be stopped at a time, as a count or a share"),
+}
 
 MAX_UNAVAILABLE: Kind = {
     scope: Key(read=v.share, help=f"hosts of {what} that may be unavailable at once, as a count or a share")
@@ -160,6 +167,13 @@ WINDOW: Kind = {
     "end": Key(read=v.minute, required=True, help="time of day, UTC; before `start` means the next day"),
     "days": Key(read=v.several(v.word(DAYS)), help="days on which the window starts (default: all)"),
 }
+CONVERGE: Kind = {
+    "throttle": Key(
+        read=v.word({"forbid": False, "allow": True}),
+        help="whether the VMM slows down guests that write faster than the link (auto-converge) (default: forbid)",
+    ),
+    "within": Key(read=v.quantity("duration", least=1), help="time that a copy may take (default: no limit)"),
+}
 ON_FAILURE: Kind = {
     "host": Key(read=v.word(OnHostFailure), help="hold the host, or stop the rollout (default: hold)"),
     "wave_stops_after": Key(read=v.integer(1, 10**7), help="failures that stop a wave (default: 3)"),
@@ -176,7 +190,7 @@ POLICY: Kind = {
     "immovable": Key(read=v.word(Immovable), help="restart, skip or block (default: restart)"),
     "gates": Key(read=v.listed(lambda node, place: built(GateRule, _gate(section(GATE, node, place)))), help="barriers between waves"),
     "windows": Key(
-        read=v.listed(lambda node, place: built(Window, _window(section(WINDOW, node, place)))), help="times in which steps may start"
+        read=v.listed(lambda node, place: built(Window, _window(section(WINDOW, node, place)))), help="times in which what disturbs anybody (cordon, migrate, stop, pin) may start"
     ),
     "on_failure": Key(
         read=lambda node, place: built(OnFailure, section(ON_FAILURE, node, place)), help="how the rollout goes on when a step fails"
@@ -191,6 +205,10 @@ POLICY: Kind = {
         read=v.boolean,
         help="whether a probe speaks for hosts with the same kernel, midr, revidr, cmdline and firmware, all stated (default: false)",
     ),
+    "converge": Key(
+        read=lambda node, place: built(Converge, _converge(section(CONVERGE, node, place))), help="which migrations count as ending"
+    ),
+    "last": Key(read=v.several(v.text), help="name patterns of hosts that are upgraded when all others have been"),
     "streams": Key(read=v.integer(1, 1000), help="migrations that a host sends, and receives, at a time (default: 1)"),
 }
 
@@ -223,6 +241,10 @@ def _optional(kind: Kind) -> Kind:
 
 def _gate(found: Any) -> Any:
     return found if found is BAD else {"soak_s" if name == "soak" else name: value for name, value in found.items()}
+
+
+def _converge(found: Any) -> Any:
+    return found if found is BAD else {"within_s" if name == "within" else name: value for name, value in found.items()}
 
 
 def _window(found: Any) -> Any:

@@ -377,7 +377,7 @@ def registers(node: Node, place: Place) -> Any:
     return tuple(pairs.items()) if sound else BAD
 
 
-def mapping(key_reader: Callable[[str], Any], reader: Reader) -> Reader:
+def mapping(key_reader: Callable[[str], Any], reader: Reader, expected: str = "a number such as 0x6030000000140000") -> Reader:
     """A mapping whose keys are all alike, as a dict in the order of its keys. `key_reader` raises ValueError for a bad key."""
 
     def read(node: Node, place: Place) -> Any:
@@ -390,7 +390,7 @@ def mapping(key_reader: Callable[[str], Any], reader: Reader) -> Reader:
             try:
                 key = key_reader(key_node.value)
             except ValueError:
-                place.wrong(key_node, "a number such as 0x6030000000140000")
+                place.wrong(key_node, expected)
                 sound = False
                 continue
             if key in first:
@@ -426,3 +426,21 @@ def suggestion(word_: str, known: Collection[str]) -> dict[str, str]:
 
     close = get_close_matches(word_, known, n=1)
     return {"suggestion": close[0]} if close else {}
+
+
+MOST_PAGES = 1 << 32
+
+
+def pages(node: Node, place: Place) -> Any:
+    """`{size: number}` as a dict of the MiB that are reserved by the size in KiB; or sizes alone, as a tuple of KiB."""
+    if not isinstance(node, MapNode):
+        return ascending(quantity("page", least=1))(node, place)
+    found = mapping(_page_kib, integer(0, MOST_PAGES), "a size such as 2MiB")(node, place)
+    return found if found is BAD else {size: size * number // 1024 for size, number in found.items()}
+
+
+def _page_kib(text: str) -> int:
+    size = quantity_of(text, "page")
+    if not isinstance(size, int) or not size:
+        raise ValueError(text)
+    return size

@@ -1,4 +1,4 @@
-"""JSON of `explain`: a guest, a message, a rule."""
+"""JSON of `explain`: a guest, a message, a rule, an invariant."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from fleetplan.output.diagnosis import cause_sentence, printer_words
 from fleetplan.output.json import encode, hexadecimal, report_fields
 from fleetplan.output.reasons import value_words
 from fleetplan.rollout.guest_report import Carries, Destination, GuestReport
+from fleetplan.rollout.invariants import Invariant
 
 
 def guest_json(report: GuestReport) -> bytes:
@@ -147,6 +148,13 @@ def _match(one: FleetMatch) -> Mapping[str, Any]:
         "upgraded": one.upgraded,
         "verdict": one.verdict,
     }
+
+
+def invariant_json(row: Invariant) -> bytes:
+    """An invariant that every plan keeps."""
+    return encode(
+        {"version": 1, "id": row.id, "scope": row.scope, "when": row.when.value, "law": row.law, "help": row.help, "decided_by": row.decided_by}
+    )
 
 
 def rule_json(rule: Rule) -> bytes:

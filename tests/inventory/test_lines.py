@@ -237,7 +237,7 @@ def test_every_key_is_read_as_the_tables_say(reader: Reader) -> None:
             "sve": [128],
             "features": ["pmu"],
             "gic": [3],
-            "hugepages": ["2MiB"],
+            "hugepages": {"2MiB": 512},
             "counter_hz": 1000,
             "zone": "z",
             "rack": "r",
@@ -246,6 +246,7 @@ def test_every_key_is_read_as_the_tables_say(reader: Reader) -> None:
             "state": "up",
             "bandwidth": "25Gbit",
             "reboot": "5m",
+            "last": True,
             "read_on": {"kernel": "6.1", "vmm": "qemu-9.0"},
         },
         "guest": {

@@ -11,7 +11,8 @@ from numpy.random import Generator, default_rng
 
 from fleetplan.fleet.model import Scope
 from fleetplan.rollout.execute import executed
-from fleetplan.rollout.invariants import INVARIANTS, InvariantId, Violation
+from fleetplan.rollout.invariant_rows import INVARIANTS
+from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import BlockedOn, Bound, Cause, Pin, Plan, PlanStatus, PointOfNoReturn, Step, StepKind
 from fleetplan.rollout.proofread import ancestors, steps_of
 from fleetplan.rollout.replay import replay

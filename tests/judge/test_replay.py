@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from fleetplan.fleet.model import Fleet
 from fleetplan.migration.classes import ClassTable
-from fleetplan.rollout.invariants import INVARIANTS, InvariantId, Violation
+from fleetplan.rollout.invariant_rows import INVARIANTS
+from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, Step, StepKind
 from fleetplan.rollout.proofread import proofread
 from fleetplan.rollout.replay import replay

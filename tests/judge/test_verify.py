@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from fleetplan.fleet.model import Fleet, Release
 from fleetplan.judge.verify import CHECKS
-from fleetplan.rollout.invariants import INVARIANTS, InvariantId, Violation
+from fleetplan.rollout.invariant_rows import INVARIANTS
+from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import BlockedOn, Cause, Plan, PointOfNoReturn, Step, StepKind
 
 Judge = Callable[[Plan], list[Violation]]

@@ -1,4 +1,4 @@
-"""What `explain` says: of a guest, of a pasted message, of a rule."""
+"""What `explain` says: of a guest, of a pasted message, of a rule, of an invariant."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fleetplan.output.sentences import counted, listed
 from fleetplan.output.views.verdict import headline, verdict_sections, ways_section
 from fleetplan.output.ways import item_words
 from fleetplan.rollout.guest_report import BirthKnown, Carries, Destination, GuestReport
+from fleetplan.rollout.invariants import Invariant, When
 from fleetplan.rollout.move_report import MoveReport
 
 # --- a guest --------------------------------------------------------------------------------------------------------------------------
@@ -197,6 +198,21 @@ def _some(guests: tuple[GuestName, ...]) -> str:
 
 
 # --- a rule ---------------------------------------------------------------------------------------------------------------------------
+
+
+WHEN = {When.STATIC: "of the plan as a document", When.CONTINUOUS: "at every instant", When.FINAL: "when all steps have ended"}
+"""When an invariant holds, in words."""
+
+
+def invariant_document(row: Invariant) -> Document:
+    """An invariant that every plan keeps: its law, why it is one, and what decides it."""
+    return Document(
+        (
+            Section("", (Paragraph(f"{row.id}: an invariant of every plan, for each {row.scope}, {WHEN[row.when]}"), Paragraph(row.law))),
+            Section("Why", (Paragraph(row.help),)),
+            Section("Decided by", (Paragraph(row.decided_by),)),
+        )
+    )
 
 
 def rule_document(rule: Rule) -> Document:

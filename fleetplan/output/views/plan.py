@@ -13,7 +13,7 @@ from fleetplan.output.sentences import clock, counted, listed
 from fleetplan.output.views.next import part_sections
 from fleetplan.output.waits import chain_section
 from fleetplan.output.ways_back import no_way_sentence, refusal_words
-from fleetplan.rollout.invariants import INVARIANTS
+from fleetplan.rollout.invariant_rows import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
 from fleetplan.rollout.plan import Among, Bound, ClosedBirth, ExtraMoves, Pin, Plan, PointOfNoReturn, Step, StepKind, Wave, WhyTwice
 from fleetplan.rollout.summary import WaveSummary, summary

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from fleetplan.output.document import Bullets, Document, Paragraph, Section, Tone
 from fleetplan.output.sentences import clock, counted
-from fleetplan.rollout.invariants import INVARIANTS, Violation
+from fleetplan.rollout.invariant_rows import INVARIANTS
+from fleetplan.rollout.invariants import Violation
 from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Remedy, RemedyKind
 
 MOST_SHOWN = 50
