@@ -33,10 +33,24 @@ def over_committed(evidence: Evidence) -> Iterator[Finding]:
     for on, own_vcpus, own_memory_mib in zip(guests.on, guests.sizes[::2], guests.sizes[1::2], strict=True):
         vcpus[guests.host_names[on]] += own_vcpus
         memory_mib[guests.host_names[on]] += own_memory_mib
+    pages_mib = _pages(fleet)
     for host in fleet.hosts:
+        for size, reserved_mib in sorted((host.reserved_mib or {}).items()):
+            yield from _excess(host, f"MiB in pages of {size} KiB", pages_mib[host.name, size], reserved_mib)
         yield from _excess(host, "vCPUs", vcpus[host.name], host.vcpus * fleet.policy.overcommit_vcpus_per_mille // 1000)
         capacity_mib = host.memory_mib * fleet.policy.overcommit_memory_per_mille // 1000
         yield from _excess(host, "MiB of memory", memory_mib[host.name], capacity_mib)
+
+
+def _pages(fleet: Fleet) -> Counter[tuple[HostName, int | None]]:
+    """By host and size of pages, the MiB of the guests that are backed by them; only where any host says how many it has."""
+    found = Counter[tuple[HostName, int | None]]()
+    if any(host.reserved_mib is not None for host in fleet.hosts):
+        guests = fleet.guests
+        size_of = [template.equipment.hugepages_kib for template in guests.templates]
+        for on, template, memory_mib in zip(guests.on, guests.template, guests.sizes[1::2], strict=True):
+            found[guests.host_names[on], size_of[template]] += memory_mib
+    return found
 
 
 def _excess(host: Host, resource: str, used: int, capacity: int) -> Iterator[Finding]:

@@ -169,8 +169,8 @@ class Scope(StrEnum):
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Guests with common rules; None: no such rule.
 
-    `apart`: no two members share a host, rack or zone. `together`: members that share one still do after each wave. `max_disrupted`: so many
-    members, or that share of them, may migrate or be stopped at a time.
+    `apart`: no two members share a host, rack or zone. `together`: members that share one still do after each wave. `max_disrupted`: so
+    many members, or that share of them, may migrate or be stopped at a time.
     """
 
     name: GroupName

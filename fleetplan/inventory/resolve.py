@@ -192,9 +192,7 @@ def _fleet(
     at: Location,
 ) -> Fleet:
     shared: dict[tuple[Any, ...], HostFacts] = {}
-    groups = {
-        GroupName(name): Group(name=GroupName(name), at=raw.at, **raw.values) for name, raw in sorted(draft.groups.items())
-    }
+    groups = {GroupName(name): Group(name=GroupName(name), at=raw.at, **raw.values) for name, raw in sorted(draft.groups.items())}
     releases = tuple(
         ReleaseFacts(release=Release(raw.values["kernel"], raw.values["vmm"]), facts=facts_of(raw.values, shared), at=raw.at)
         for raw in draft.releases

@@ -190,7 +190,8 @@ POLICY: Kind = {
     "immovable": Key(read=v.word(Immovable), help="restart, skip or block (default: restart)"),
     "gates": Key(read=v.listed(lambda node, place: built(GateRule, _gate(section(GATE, node, place)))), help="barriers between waves"),
     "windows": Key(
-        read=v.listed(lambda node, place: built(Window, _window(section(WINDOW, node, place)))), help="times in which what disturbs anybody (cordon, migrate, stop, pin) may start"
+        read=v.listed(lambda node, place: built(Window, _window(section(WINDOW, node, place)))),
+        help="times in which what disturbs anybody (cordon, migrate, stop, pin) may start",
     ),
     "on_failure": Key(
         read=lambda node, place: built(OnFailure, section(ON_FAILURE, node, place)), help="how the rollout goes on when a step fails"

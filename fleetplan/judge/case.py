@@ -13,6 +13,7 @@ from fleetplan.judge.layout import BEFORE, NEVER, Layout
 from fleetplan.judge.precedence import Precedence
 from fleetplan.judge.walk import Walk, walk
 from fleetplan.migration.classes import ClassTable
+from fleetplan.rollout.calendar import Calendar
 from fleetplan.rollout.columns import NONE, Flags, FleetColumns, Places
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, StepKind
@@ -37,6 +38,11 @@ class Case(Layout):
     def walk(self) -> Walk:
         """What every guest becomes."""
         return walk(self)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The windows, as the plan meets them."""
+        return Calendar.of(self.fleet.policy, self.plan.begins_min)
 
     @cached_property
     def precedence(self) -> Precedence:

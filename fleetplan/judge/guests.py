@@ -11,6 +11,7 @@ from fleetplan.fleet.model import HostName
 from fleetplan.fleet.policy import Immovable
 from fleetplan.judge.case import Case
 from fleetplan.judge.layout import NEVER, listed
+from fleetplan.rollout import durations
 from fleetplan.rollout.columns import NONE, STATES, Flags, Numbers
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import StepKind
@@ -78,6 +79,19 @@ def migratable(case: Case) -> Iterator[Violation]:
     moves = case.migrations
     for step in listed(~case.guests.migratable[case.steps.guest[moves]], moves):
         yield case.broken(InvariantId.MIGRATABLE, case.guest_subject(step), step)
+
+
+def converges(case: Case) -> Iterator[Violation]:
+    """Copies end, and in the time that policy allows."""
+    moves, rate = case.migrations, case.hosts.bandwidth_mib_s
+    guest = case.steps.guest[moves]
+    link = np.minimum(rate[case.steps.source[moves]], rate[case.steps.destination[moves]])
+    dirty = case.guests.dirty_rate_mib_s[guest]
+    ends = durations.copies_end(case.guests.size[guest, 1], dirty, link, case.fleet.policy.converge)
+    for place in listed(~ends):
+        step = int(moves[place])
+        facts = {"dirty_rate_mib_s": dirty[place], "link_mib_s": link[place]}
+        yield case.broken(InvariantId.CONVERGES, case.guest_subject(step), step, **facts)
 
 
 def landing(case: Case) -> Iterator[Violation]:

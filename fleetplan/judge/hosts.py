@@ -10,7 +10,8 @@ import numpy as np
 from fleetplan.fleet.policy import Immovable
 from fleetplan.judge.case import Case
 from fleetplan.judge.layout import BEFORE, NEVER, SEQUENCE, listed
-from fleetplan.rollout.columns import Flags, Ints, Numbers, Places
+from fleetplan.judge.unordered import unordered
+from fleetplan.rollout.columns import NONE, Flags, Ints, Numbers, Places
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import StepKind
 
@@ -109,3 +110,38 @@ def upgraded(case: Case) -> Iterator[Violation]:
     for host in listed((needed & ~done & ~later & ~(skipped & may_skip)) | (done & (~needed | skipped))):
         facts = {"needless": "upgrade"} if done[host] else {"kernel": case.fleet.hosts[host].release.kernel}
         yield case.broken(InvariantId.UPGRADED, f"host {case.hosts.names[host]}", **facts)
+
+
+# --- hosts that go last --------------------------------------------------------------------------------------------------------------
+
+
+def last(case: Case) -> Iterator[Violation]:
+    """A host that goes last is cordoned when all others are back."""
+    others, lasts = _first_and_last(case)
+    if not len(others):
+        return
+    back = case.end_of(StepKind.UNCORDON, BEFORE)[others]
+    latest = int(others[np.argmax(back)])
+    cordon = case.one[StepKind.CORDON]
+    for host in listed(case.steps.start_s[cordon[lasts]] < back.max(), lasts):
+        uncordon = int(case.one[StepKind.UNCORDON][latest])
+        yield case.broken(InvariantId.LAST, f"host {case.hosts.names[host]}", int(cordon[host]), uncordon, before=case.hosts.names[latest])
+
+
+def _first_and_last(case: Case) -> tuple[Places, Places]:
+    """Hosts of the plan that do not go last and have an uncordon; those that do, and have a cordon."""
+    fleet = case.fleet
+    goes_last = np.array([fleet.goes_last(host) for host in fleet.hosts], np.bool_)
+    if not goes_last.any():
+        nobody = np.zeros(0, np.int32)
+        return nobody, nobody
+    others = np.flatnonzero(~goes_last & (case.one[StepKind.UNCORDON] != NONE)).astype(np.int32)
+    return others, np.flatnonzero(goes_last & (case.one[StepKind.CORDON] != NONE)).astype(np.int32)
+
+
+def last_by_waiting(case: Case) -> Iterator[Violation]:
+    """Whether hosts that go last wait for all others."""
+    others, lasts = _first_and_last(case)
+    for host in lasts.tolist():
+        uncordons = case.one[StepKind.UNCORDON][others]
+        yield from unordered(case, uncordons, np.full(len(others), case.one[StepKind.CORDON][host], np.int32))

@@ -44,6 +44,7 @@ class Layout:
         columns = columns or fleet_columns(fleet, classes)
         self.hosts = columns.hosts
         self.guests = columns.guests
+        self.resources = columns.resources
         self.steps = step_columns(plan, self.hosts.names, self.guests.names)
         lengths = [len(wave.steps) for wave in plan.waves]
         self.wave_at = np.cumsum([0, *lengths], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Invariants of room: capacity with overcommit, and the reserve.
+"""Invariants of room: capacity with overcommit, reserved pages included, and the reserve.
 
 A host cannot be too full if all guests that are there at the start or come before its upgrade fit, and all that stay or come after it. Both
 sums are quick, and do not depend on when things happen. Only hosts for which that does not settle it are looked at more closely.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from fleetplan.judge.limits import ENDS, STARTS
 from fleetplan.rollout.columns import NONE, Flags, Numbers, Places
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import StepKind
+from fleetplan.rollout.resources import ALWAYS, ResourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,23 @@ def stays_of(case: Case, hosts: Flags, guests: Flags) -> Stays:
 
 
 def most_of(case: Case, reserve_per_mille: int) -> Numbers:
-    """By host, the vCPUs and the MiB that may be used."""
-    policy = case.fleet.policy
-    overcommit = np.array([policy.overcommit_vcpus_per_mille, policy.overcommit_memory_per_mille], np.int64)
+    """By host, what may be used of each resource. There are as many reserved pages as there are: nothing is overcommitted there."""
+    overcommit = np.array([_overcommit(case, resource.kind) for resource in case.resources], np.int64)
     most: Numbers = case.hosts.size * overcommit // 1000
     return most * (1000 - reserve_per_mille) // 1000 if reserve_per_mille else most
+
+
+def _overcommit(case: Case, kind: ResourceKind) -> int:
+    policy = case.fleet.policy
+    match kind:
+        case ResourceKind.VCPUS:
+            return policy.overcommit_vcpus_per_mille
+        case ResourceKind.MEMORY | ResourceKind.REST:
+            return policy.overcommit_memory_per_mille
+        case ResourceKind.PAGES:
+            return 1000
+        case _ as unknown:
+            assert_never(unknown)
 
 
 def capacity(case: Case) -> Iterator[Violation]:
@@ -84,11 +98,16 @@ def _overfull(case: Case, rule: InvariantId, most: Numbers) -> Iterator[Violatio
     arrival = np.concatenate((stays.arrival, np.full(count, NONE)))[order]
     for event in listed((arrival != NONE) & (used > most[host[order]]).any(axis=1)):
         where = int(host[order[event]])
-        yield case.broken(rule, f"host {case.hosts.names[where]}", int(arrival[event]), **_facts(used[event], most[where]))
+        yield case.broken(rule, f"host {case.hosts.names[where]}", int(arrival[event]), **_facts(case, used[event], most[where]))
 
 
-def _facts(used: Numbers, most: Numbers) -> Mapping[str, int]:
-    return {"vcpus": int(used[0]), "most_vcpus": int(most[0]), "memory_mib": int(used[1]), "most_memory_mib": int(most[1])}
+def _facts(case: Case, used: Numbers, most: Numbers) -> Mapping[str, int]:
+    """Of each resource what is used and what may be; of pages only where it is too much."""
+    found: dict[str, int] = {}
+    for place, resource in enumerate(case.resources):
+        if resource in ALWAYS or used[place] > most[place]:
+            found |= {resource.name: int(used[place]), f"most_{resource.name}": int(most[place])}
+    return found
 
 
 def _suspects(case: Case, most: Numbers) -> Flags:
@@ -121,9 +140,9 @@ EXACT = 1 << 53
 
 
 def totals(host: Places, size: Numbers, hosts: int) -> Numbers:
-    """By host, the sums of vCPUs and of MiB."""
-    found = np.zeros((hosts, 2), np.int64)
-    for resource in (0, 1):
+    """By host, the sums of every resource."""
+    found = np.zeros((hosts, size.shape[1]), np.int64)
+    for resource in range(size.shape[1]):
         own = size[:, resource]
         if int(own.max(initial=0)) * len(own) < EXACT:
             found[:, resource] = np.bincount(host, weights=own, minlength=hosts)
@@ -154,7 +173,7 @@ def _crowds(case: Case, host: int, stays: Stays, most: Numbers) -> Iterator[Viol
         others = [other for other in range(len(size)) if other != stay and other not in after[stay] and stay not in after[other]]
         place = {other: index for index, other in enumerate(others)}
         before = [[place[later] for later in sorted(after[other]) if later in place] for other in others]
-        for resource in (0, 1):
+        for resource in range(len(case.resources)):
             met, chosen = heaviest([size[other][resource] for other in others], before)
             if met + size[stay][resource] > most[resource]:
                 crowd = [stay, *(others[index] for index in chosen)]
@@ -167,4 +186,6 @@ def _crowded(case: Case, host: int, stays: Stays, crowd: list[int], most: Number
     arrival, *others = crowd
     leaving = [int(step) for step in stays.departure[others] if step != NONE]
     used = case.guests.size[stays.guest[crowd]].sum(axis=0)
-    return case.broken(InvariantId.AFTER, f"host {case.hosts.names[host]}", int(stays.arrival[arrival]), *leaving, **_facts(used, most))
+    return case.broken(
+        InvariantId.AFTER, f"host {case.hosts.names[host]}", int(stays.arrival[arrival]), *leaving, **_facts(case, used, most)
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from fleetplan.fleet.model import Fleet
-from fleetplan.judge import apart, claims, document, firmware, guests, hosts, limits, room, waiting
+from fleetplan.judge import apart, claims, document, firmware, groups, guests, hosts, limits, room, waiting, windows
 from fleetplan.judge.case import Case
 from fleetplan.migration.classes import ClassTable
 from fleetplan.rollout.columns import FleetColumns
@@ -43,8 +43,13 @@ CHECKS: Mapping[InvariantId, Check] = {
     InvariantId.CAPACITY: room.capacity,
     InvariantId.RESERVE: room.reserve,
     InvariantId.APART: apart.apart,
+    InvariantId.TOGETHER: groups.together,
     InvariantId.UNAVAILABLE: limits.unavailable,
     InvariantId.STREAMS: limits.streams,
+    InvariantId.DISRUPTED: groups.disrupted,
+    InvariantId.LAST: hosts.last,
+    InvariantId.CONVERGES: guests.converges,
+    InvariantId.WINDOWS: windows.windows,
     InvariantId.DRAINED: hosts.drained,
     InvariantId.CORDONED: hosts.cordoned,
     InvariantId.UPGRADED: hosts.upgraded,

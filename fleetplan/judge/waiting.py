@@ -10,7 +10,7 @@ What may not happen at once, or in another order, has to be in order by `after`.
                                         =>  all of them come after the uncordon
 
 What such a look leaves open is decided exactly (`precedence`). What is shared (streams, slots, room, places) is in the files of its own
-invariant: `limits`, `room`, `apart`.
+invariant: `limits`, `room`, `apart`, `groups`, `hosts`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from fleetplan.judge import apart, limits, room
+from fleetplan.judge import apart, groups, hosts, limits, room
 from fleetplan.judge.case import Case
 from fleetplan.judge.layout import NEVER
 from fleetplan.judge.unordered import unordered
@@ -41,6 +41,8 @@ def after(case: Case) -> Iterator[Violation]:
     yield from limits.slots_by_waiting(case)
     yield from room.room_by_waiting(case)
     yield from apart.apart_by_waiting(case)
+    yield from groups.disrupted_by_waiting(case)
+    yield from hosts.last_by_waiting(case)
 
 
 # --- a host's own steps --------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from fleetplan.judge.layout import NEVER, listed
 from fleetplan.migration.classes import PINS, ClassTable, HostClassId
 from fleetplan.rollout.columns import NONE, Flags, Numbers, Places
 from fleetplan.rollout.distinct import distinct
+from fleetplan.rollout.durations import best_links, copies_end
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import StepKind
 
@@ -141,7 +142,10 @@ def _stuck(case: Case, old: Release, goals: Mapping[int, list[HostClassId]], gue
 
     moved, move = distinct(hops, kind, hosts.then[on], hosts.pool[on])
     booted, boot = distinct(boots, kind, old_class, old_class)
-    by_move = case.guests.migratable[guests] & np.array(moved, np.bool_)[move]
+    rate = case.hosts.bandwidth_mib_s
+    link = best_links(rate, hosts.pool, case.alive)[on]
+    ends = copies_end(case.guests.size[guests, 1], case.guests.dirty_rate_mib_s[guests], link, case.fleet.policy.converge)
+    by_move = case.guests.migratable[guests] & ends & np.array(moved, np.bool_)[move]
     by_boot = case.guests.restartable[guests] & np.array(booted, np.bool_)[boot]
     stuck: Flags = ~(by_move | by_boot)
     return stuck

@@ -22,4 +22,5 @@ def page() -> str:
 
 
 def _section(row: Invariant) -> str:
-    return f"\n## `{row.id}`\n\n*{row.when.value.capitalize()}*, for each {row.scope}. {row.law}\n\n{row.help}\n\nDecided by: {row.decided_by}.\n"
+    paragraphs = (f"## `{row.id}`", f"*{row.when.value.capitalize()}*, for each {row.scope}. {row.law}", row.help)
+    return "".join(f"\n{paragraph}\n" for paragraph in (*paragraphs, f"Decided by: {row.decided_by}."))

@@ -153,7 +153,15 @@ def _match(one: FleetMatch) -> Mapping[str, Any]:
 def invariant_json(row: Invariant) -> bytes:
     """An invariant that every plan keeps."""
     return encode(
-        {"version": 1, "id": row.id, "scope": row.scope, "when": row.when.value, "law": row.law, "help": row.help, "decided_by": row.decided_by}
+        {
+            "version": 1,
+            "id": row.id,
+            "scope": row.scope,
+            "when": row.when.value,
+            "law": row.law,
+            "help": row.help,
+            "decided_by": row.decided_by,
+        }
     )
 
 

@@ -140,13 +140,12 @@ def _no_room(problem: Problem, stuck: Stuck, pool: int, hosts: Ints, homeless: P
     landing = members[stuck.occupancy.open[members]]
     first = int(stuck.occupancy.at[homeless[0]])
     reasons = _folded(_why_homeless(problem, stuck, guest, landing) for guest in homeless.tolist())
-    vcpus, memory = problem.guests.size[homeless].sum(axis=0).tolist()
+    missing = zip(problem.columns.resources, problem.guests.size[homeless].sum(axis=0).tolist(), strict=True)
     facts = {
         "pool": problem.hosts.pool_names[pool],
         "host": str(problem.hosts.names[first]),
         "waiting_hosts": str(len(hosts)),
-        "missing_vcpus": str(vcpus),
-        "missing_memory_mib": str(memory),
+        **{f"missing_{resource.name}": str(size) for resource, size in missing if size},
     }
     if not len(landing):
         return Cause(blocked_on=BlockedOn.NO_UPGRADED_HOST, facts=facts, because=reasons)
@@ -159,15 +158,15 @@ def _bottlenecks(problem: Problem, stuck: Stuck, guests: Places, landing: Places
     cut = cut_of(stuck.occupancy, guests, landing)
     if cut.flows >= cut.needed:
         return
+    resources = problem.columns.resources
     for full in cut.full:
         yield Cause(
             blocked_on=BlockedOn.HOST_CLASS,
             facts={
                 "class": str(problem.classes.host_class(full.host_class).release),
                 "hosts": str(full.hosts),
-                "free_vcpus": str(full.free[0]),
-                "free_memory_mib": str(full.free[1]),
-                "scarce": ("vcpus", "memory")[cut.resource],
+                **{f"free_{resource.name}": str(size) for resource, size in zip(resources, full.free, strict=True)},
+                "scarce": resources[cut.resource].name,
                 "needed": str(cut.needed),
                 "fits": str(cut.flows),
             },

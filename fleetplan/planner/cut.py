@@ -51,7 +51,7 @@ class Crumbs:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The minimum cut: what is needed and what flows of the scarce resource (0: vCPUs, 1: memory), and the edges in words."""
+    """The minimum cut: what is needed and what flows of the scarce resource (its place among the problem's resources), and the edges in words."""
 
     resource: int
     needed: int
@@ -93,9 +93,10 @@ def _flavours(occupancy: Occupancy, guests: Places) -> list[Places]:
 
 def _room_by_class(occupancy: Occupancy, guest: int, bins: Bins, resource: int) -> dict[int, int]:
     """What hosts of each class could take of a flavour, in whole guests; classes that are not allowed at all are left out."""
-    size = np.maximum(occupancy.size[guest], 1)
+    size = occupancy.size[guest]
+    needs = size > 0
     allowed = allowed_on(occupancy, guest, bins) & occupancy.suits(guest, bins.hosts)
-    units = (bins.free // size).min(axis=1)
+    units = (bins.free[:, needs] // size[needs]).min(axis=1)
     return {
         kind: int(units[(bins.class_at == kind) & allowed].sum() * size[resource])
         for kind in range(len(bins.classes))

@@ -15,6 +15,7 @@ from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClas
 from fleetplan.planner.grouping import Runs, distinct
 from fleetplan.rollout.columns import SCOPE_CODE, STATE_CODE, VERDICT_CODE, Codes, Flags, Ints, Numbers, Places, fleet_columns
 from fleetplan.rollout.durations import BACK_S, START_S, STOP_S, migrations_s
+from fleetplan.rollout.resources import ALWAYS, Resource, ResourceKind
 
 
 class Fate(IntEnum):
@@ -82,7 +83,7 @@ class Problem:
         self.upgraded: Flags = self.hosts.on_target & up
         self.alive: Flags = ~self.hosts.on_target & (up | self.cordoned)
         """Hosts that need the upgrade and can have it."""
-        self.capacity, self.room = capacities(self.hosts.size, fleet.policy)
+        self.capacity, self.room = capacities(self.hosts.size, fleet.policy, self.columns.resources)
         self.largest: Numbers = np.maximum(self.room.max(axis=0, initial=1), 1)
         """The largest room of any host, by resource."""
         self.residents = Runs.of(self.guests.on, len(self.hosts.names))
@@ -240,9 +241,11 @@ class Problem:
         return expected
 
 
-def capacities(size: Numbers, policy: Policy) -> tuple[Numbers, Numbers]:
-    """What hosts take with overcommit, and what of it landings may use."""
-    overcommit = np.array([policy.overcommit_vcpus_per_mille, policy.overcommit_memory_per_mille])
+def capacities(size: Numbers, policy: Policy, resources: tuple[Resource, ...] = ALWAYS) -> tuple[Numbers, Numbers]:
+    """What hosts take with overcommit, and what of it landings may use. Reserved pages are there, or they are not."""
+    memory = policy.overcommit_memory_per_mille
+    of_kind = {ResourceKind.VCPUS: policy.overcommit_vcpus_per_mille, ResourceKind.MEMORY: memory, ResourceKind.REST: memory}
+    overcommit = np.array([of_kind.get(resource.kind, 1000) for resource in resources])
     capacity = size * overcommit // 1000
     return capacity, capacity * (1000 - policy.reserve_per_mille) // 1000
 

@@ -19,6 +19,7 @@ from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClas
 from fleetplan.planner.causes import reason_facts
 from fleetplan.rollout.columns import STATE_CODE, Flags, FleetColumns, Numbers, Places, fleet_columns
 from fleetplan.rollout.distinct import distinct
+from fleetplan.rollout.durations import best_links, copies_end
 from fleetplan.rollout.history import NEVER, History, history
 from fleetplan.rollout.plan import BlockedOn, Cause, ClosedBirth, Plan, PointOfNoReturn
 
@@ -138,7 +139,10 @@ class _Search:
         hops, hop = distinct(self._hop_from, stays.kind, hosts.then[stays.host], hosts.pool[stays.host])
         old = self._old_class[stays.host]
         boots, boot = distinct(lambda kind, host, _: by_restart and self._classes.restarts(kind, host), stays.kind, old, old)
-        hop_from = np.where(guests.migratable[stays.guest], np.array(hops, np.int64)[hop], NEVER)
+        link = best_links(hosts.bandwidth_mib_s, hosts.pool, self._alive)[stays.host]
+        size, dirty = guests.size[stays.guest, 1], guests.dirty_rate_mib_s[stays.guest]
+        moves = guests.migratable[stays.guest] & copies_end(size, dirty, link, self._fleet.policy.converge)
+        hop_from = np.where(moves, np.array(hops, np.int64)[hop], NEVER)
         restarts = guests.restartable[stays.guest] & np.array(boots, np.bool_)[boot]
         return np.where(restarts, 0, hop_from)
 
@@ -186,6 +190,8 @@ class _Search:
         goals = dict.fromkeys((own, *self._goals[int(hosts.pool[host])]))
         refused = [goal for goal in goals if not self._classes.hop(kind, here, goal).allowed]
         if not refused:
+            if goals:
+                return Cause(blocked_on=BlockedOn.CONVERGENCE, because=(restart,))
             return Cause(blocked_on=BlockedOn.UNAVAILABLE, facts={"pool": hosts.pool_names[hosts.pool[host]]}, because=(restart,))
         return msgspec.structs.replace(self._refusal(kind, here, refused[0]), because=(restart,))
 

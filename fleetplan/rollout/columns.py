@@ -20,6 +20,7 @@ from fleetplan.fleet.table import Names
 from fleetplan.migration.classes import ClassTable
 from fleetplan.migration.reasons import Verdict
 from fleetplan.rollout.plan import Plan, Step, StepId, StepKind
+from fleetplan.rollout.resources import ALWAYS, Resource, guest_sizes, host_sizes, resources_of
 
 Numbers = NDArray[np.int64]
 Places = NDArray[np.int32]
@@ -54,7 +55,7 @@ UNKNOWN_VERDICT = 254
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HostColumns:
-    """One entry per host. `size` is (hosts, 2): vCPUs and MiB as installed; `zone`, `rack`, `pool` number the names in `*_names`."""
+    """One entry per host. `size` has a column per resource, as installed; `zone`, `rack`, `pool` number the names in `*_names`."""
 
     names: Sequence[HostName]
     size: Numbers
@@ -76,9 +77,9 @@ class HostColumns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GuestColumns:
-    """One entry per guest. `size` is (guests, 2): vCPUs and MiB; `group` numbers the groups that are kept apart (NONE: in no such group).
+    """One entry per guest. `size` has a column per resource, vCPUs and MiB first.
 
-    `choosy`: `allow` or `deny` say something of it.
+    `group` numbers the groups that are kept apart (NONE: in no such group). `choosy`: `allow` or `deny` say something of it.
     """
 
     names: Sequence[GuestName]
@@ -102,6 +103,8 @@ class FleetColumns:
 
     hosts: HostColumns
     guests: GuestColumns
+    resources: tuple[Resource, ...] = ALWAYS
+    """What the columns of sizes are about."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,7 +317,8 @@ def usual_id(wave: int, kind: StepKind, name: str | None) -> StepId:
 
 def fleet_columns(fleet: Fleet, classes: ClassTable) -> FleetColumns:
     """A fleet as columns. O(hosts + guests)."""
-    return FleetColumns(_host_columns(fleet, classes), _guest_columns(fleet, classes))
+    resources = resources_of(fleet)
+    return FleetColumns(_host_columns(fleet, classes, resources), _guest_columns(fleet, classes, resources), resources)
 
 
 def placement_of(fleet: Fleet) -> Placement:
@@ -323,14 +327,14 @@ def placement_of(fleet: Fleet) -> Placement:
     return Placement(fleet.guests.names, host_names, _renumbered(fleet.guests.on, fleet.guests.host_names, host_names))
 
 
-def _host_columns(fleet: Fleet, classes: ClassTable) -> HostColumns:
+def _host_columns(fleet: Fleet, classes: ClassTable, resources: tuple[Resource, ...]) -> HostColumns:
     hosts = fleet.hosts
     zone, zone_names = _coded(host.zone for host in hosts)
     rack, rack_names = _coded(host.rack for host in hosts)
     pool, pool_names = _coded(host.pool for host in hosts)
     return HostColumns(
         names=[host.name for host in hosts],
-        size=np.array([(host.vcpus, host.memory_mib) for host in hosts], np.int64).reshape(-1, 2),
+        size=host_sizes(fleet, resources),
         state=np.array([STATE_CODE[host.state] for host in hosts], np.uint8),
         on_target=np.array([host.release == fleet.target for host in hosts], np.bool_),
         zone=zone,
@@ -346,7 +350,7 @@ def _host_columns(fleet: Fleet, classes: ClassTable) -> HostColumns:
     )
 
 
-def _guest_columns(fleet: Fleet, classes: ClassTable) -> GuestColumns:
+def _guest_columns(fleet: Fleet, classes: ClassTable, resources: tuple[Resource, ...]) -> GuestColumns:
     """Columns of the table are taken as they are, without a copy, where numpy can have them so."""
     guests = fleet.guests
     kept = {name: group.apart for name, group in fleet.groups.items() if group.apart is not None}
@@ -359,7 +363,7 @@ def _guest_columns(fleet: Fleet, classes: ClassTable) -> GuestColumns:
     return GuestColumns(
         names=guests.names,
         on=_renumbered(guests.on, guests.host_names, tuple(host.name for host in fleet.hosts)),
-        size=np.asarray(guests.sizes, np.int64).reshape(-1, 2),
+        size=guest_sizes(fleet, resources),
         kind=np.asarray(classes.guests, np.int32),
         group=_renumbered(guests.group, (*guests.group_names, None), group_names),
         group_names=group_names,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+from numpy.typing import NDArray
 
 from fleetplan.fleet.model import Guest, Host
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from fleetplan.fleet.policy import Converge
 
 CHECK_S = 10
 """From the first answer of an upgraded host to the comparison of what it offers with what was assumed."""
@@ -41,6 +39,37 @@ def migrations_s(memory_mib: NDArray[np.int64], dirty_mib_s: NDArray[np.int64], 
     rate = (link_mib_s - dirty_mib_s).clip(min=(-(-link_mib_s // SLOWEST_SHARE)).clip(min=1))
     seconds: NDArray[np.int64] = (-(-memory_mib // rate)).clip(min=1)
     return seconds
+
+
+def copy_ends(guest: Guest, source: Host, destination: Host, converge: Converge) -> bool:
+    """Whether a migration counts as ending: the link outruns the guest, or the VMM throttles it; and it takes no longer than allowed."""
+    link = min(source.bandwidth_mib_s, destination.bandwidth_mib_s)
+    outruns = link - guest.dirty_rate_mib_s >= -(-link // SLOWEST_SHARE)
+    in_time = converge.within_s is None or migration_s(guest, source, destination) <= converge.within_s
+    return (outruns or converge.throttle) and in_time
+
+
+def copies_end(
+    memory_mib: NDArray[np.int64], dirty_mib_s: NDArray[np.int64], link_mib_s: NDArray[np.int64], converge: Converge
+) -> NDArray[np.bool_]:
+    """`copy_ends` for many at once. What ends over a link also ends over a faster one."""
+    ends = (link_mib_s - dirty_mib_s >= -(-link_mib_s // SLOWEST_SHARE)) | converge.throttle
+    if converge.within_s is not None:
+        ends &= migrations_s(memory_mib, dirty_mib_s, link_mib_s) <= converge.within_s
+    return ends
+
+
+def best_links(bandwidth_mib_s: NDArray[np.int64], pool: NDArray[np.int32], serving: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """By host, the rate of the fastest link to any other host of its pool that serves; 0 where there is no other."""
+    first = np.zeros(int(pool.max(initial=-1)) + 1, np.int64)
+    np.maximum.at(first, pool[serving], bandwidth_mib_s[serving])
+    fastest = serving & (bandwidth_mib_s == first[pool])
+    alone = np.bincount(pool[fastest], minlength=len(first)) == 1
+    second = np.zeros(len(first), np.int64)
+    others = serving & ~(fastest & alone[pool])
+    np.maximum.at(second, pool[others], bandwidth_mib_s[others])
+    found: NDArray[np.int64] = np.minimum(bandwidth_mib_s, np.where(fastest & alone[pool], second[pool], first[pool]))
+    return found
 
 
 def drain_s(memory_mib: int, bandwidth_mib_s: int) -> int:

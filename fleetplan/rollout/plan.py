@@ -110,6 +110,14 @@ class BlockedOn(StrEnum):
     """Every landing place refuses the guest. Names guest and, in `because`, the refusals of the moves."""
     CAPACITY = "capacity"
     """Upgraded hosts of the pool have no room. Names the pool and the missing vCPUs and memory."""
+    AFFINITY = "affinity"
+    """No landing place takes all members of the group that must stay together, or none in the place where the others are."""
+    DISRUPTION = "disruption"
+    """More members of a group would be stopped with one host than may be disrupted at a time."""
+    CONVERGENCE = "convergence"
+    """The guest dirties memory faster than any link carries it, or its copy takes longer than policy allows."""
+    LAST = "last"
+    """Only hosts that go last are left to make room for the others."""
     ANTI_AFFINITY = "anti-affinity"
     """Every landing place with room already has a member of the guest's group."""
     PLACEMENT = "placement"
@@ -235,14 +243,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `placement` maps every guest to its host at the start; `sites` every host to what runbooks need; `skipped` lists hosts that stay
     as they are and why; `extra_moves` says where and why guests move twice. `back_to` is the release that the way back leads to, which
-    most hosts had before: the points of no return are about it, and so are births. None where nothing is upgraded. `part_of` says of which
-    rollout the plan is one wave; None: it is a whole one.
+    most hosts had before: the points of no return are about it, and so are births. None where nothing is upgraded. `begins_min` says when
+    in the week the plan is to be started, in minutes after Monday 00:00 UTC (None: at any time); where policy has windows, the forecast
+    waits for them from there. `part_of` says of which rollout the plan is one wave; None: it is a whole one.
     """
 
     version: int = 1
     inventory_digest: str
     target: Release
     status: PlanStatus
+    begins_min: int | None = None
     waves: tuple[Wave, ...]
     pins: tuple[Pin, ...] = ()
     back_to: Release | None = None
@@ -280,6 +290,10 @@ class RemedyKind(StrEnum):
     RELAX_GROUP = "relax-group"
     RELAX_PLACEMENT = "relax-placement"
     RELAX_POLICY = "relax-policy"
+    RELAX_LAST = "relax-last"
+    RELAX_TOGETHER = "relax-together"
+    RAISE_MAX_DISRUPTED = "raise-max-disrupted"
+    THROTTLE = "throttle"
     PIN_AND_RESTART = "pin-and-restart"
     CHANGE_RELEASE = "change-release"
     STEPPING_STONE = "stepping-stone"

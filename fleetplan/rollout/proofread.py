@@ -14,6 +14,9 @@ from fleetplan.rollout import durations
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, PlanStatus, Step, StepId, StepKind, Wave
 
+DAY_MIN = 24 * 60
+WEEK_MIN = 7 * DAY_MIN
+DISTURBING = frozenset({StepKind.CORDON, StepKind.MIGRATE, StepKind.STOP, StepKind.PIN})
 LATEST_S = 1 << 40
 NAMES = ("guest", "source", "destination", "host", "verdict")
 OF_HOST = ("host",)
@@ -38,7 +41,7 @@ def readable(fleet: Fleet, plan: Plan, digest: str) -> list[Violation]:
 
 def proofread(fleet: Fleet, plan: Plan) -> list[Violation]:
     """What is wrong with a readable plan as a document. O(steps x waves)."""
-    return sorted({*_durations(fleet, plan), *_waves(fleet, plan), *_gates(fleet, plan), *_claims(plan)})
+    return sorted({*_durations(fleet, plan), *_waves(fleet, plan), *_gates(fleet, plan), *_windows(fleet, plan), *_claims(fleet, plan)})
 
 
 def steps_of(plan: Plan) -> list[Step]:
@@ -147,7 +150,31 @@ def ancestors(plan: Plan, step: Step) -> set[StepId]:
     return found
 
 
-def _claims(plan: Plan) -> Iterator[Violation]:
+def _windows(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
+    if (plan.begins_min is not None and not 0 <= plan.begins_min < WEEK_MIN) or (fleet.policy.windows and plan.begins_min is None):
+        yield Violation(invariant=InvariantId.WINDOWS, subject="plan")
+    elif fleet.policy.windows:
+        for step in steps_of(plan):
+            if step.kind in DISTURBING and not _is_open(fleet, plan, step.start_s):
+                yield Violation(invariant=InvariantId.WINDOWS, subject=step.id)
+
+
+def _is_open(fleet: Fleet, plan: Plan, when_s: int) -> bool:
+    """Whether a window is open at some time of a plan: one of that day, or one of the day before that goes on over midnight."""
+    minute, second = divmod((plan.begins_min or 0) * 60 + when_s, 60)
+    day, minute = divmod(minute % WEEK_MIN, DAY_MIN)
+    now = minute * 60 + second
+    for window in fleet.policy.windows:
+        start, end = window.start_min * 60, window.end_min * 60
+        if end <= start:
+            end += DAY_MIN * 60
+        yesterday = (day - 1) % 7
+        if (day + 1 in window.days and start <= now < end) or (yesterday + 1 in window.days and start <= now + DAY_MIN * 60 < end):
+            return True
+    return False
+
+
+def _claims(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
     steps = steps_of(plan)
     end = max((step.end_s for step in steps), default=0)
     moves = sum(step.kind is StepKind.MIGRATE for step in steps)
@@ -158,15 +185,26 @@ def _claims(plan: Plan) -> Iterator[Violation]:
     best = all(bound.met for bound, _ in stated)
     if plan.status is not (PlanStatus.OPTIMAL if best else PlanStatus.WITHIN_GAP):
         yield Violation(invariant=InvariantId.CLAIMS, subject="status")
-    if steps and not _is_critical(plan, end):
+    if steps and not _is_critical(fleet, plan, end):
         yield Violation(invariant=InvariantId.CLAIMS, subject="critical path")
 
 
-def _is_critical(plan: Plan, end: int) -> bool:
-    """Steps that wait for one another without a pause, from the start of the plan to its end."""
+def _is_critical(fleet: Fleet, plan: Plan, end: int) -> bool:
+    """Steps that wait for one another, from the start of the plan to its end, without a pause but for windows."""
     by_id = {step.id: step for step in steps_of(plan)}
     path = [by_id[identifier] for identifier in plan.critical_path if identifier in by_id]
     if not path or len(path) < len(plan.critical_path):
         return False
-    linked = all(first.id in second.after and first.end_s == second.start_s for first, second in pairwise(path))
-    return linked and path[0].start_s == 0 and not path[0].after and path[-1].end_s == end
+    linked = all(first.id in second.after and _goes_on(fleet, plan, first.end_s, second) for first, second in pairwise(path))
+    return linked and _goes_on(fleet, plan, 0, path[0]) and not path[0].after and path[-1].end_s == end
+
+
+def _goes_on(fleet: Fleet, plan: Plan, since_s: int, step: Step) -> bool:
+    """Whether a step starts at a time, or at the first minute from then on in which a window is open."""
+    if step.start_s == since_s or step.kind not in DISTURBING or not fleet.policy.windows:
+        return step.start_s == since_s
+    begins_s = (plan.begins_min or 0) * 60
+    next_minute = -(-(since_s + begins_s) // 60) * 60 - begins_s
+    waits = step.start_s > since_s and (step.start_s + begins_s) % 60 == 0 and step.start_s - since_s <= WEEK_MIN * 60
+    closed = not any(_is_open(fleet, plan, when) for when in (since_s, *range(next_minute, step.start_s, 60)) if when < step.start_s)
+    return waits and closed and _is_open(fleet, plan, step.start_s)

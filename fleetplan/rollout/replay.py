@@ -7,14 +7,15 @@ by playing it with other durations (`execute`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from fleetplan.firmware.registers import psci_value
-from fleetplan.fleet.model import Fleet, Guest, GuestName, Host, HostName, HostState, Release, Scope
+from fleetplan.fleet.model import Fleet, GroupName, Guest, GuestName, Host, HostName, HostState, Release, Scope
 from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.classes import PINS, ClassTable, GuestClassId
+from fleetplan.rollout.durations import copy_ends
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, Step, StepKind
 
@@ -71,6 +72,8 @@ class _Play:
         self.lives = {name: [(0, self.at[name], self.kind[name])] for name in self.guests}
         """By guest, where it was and what it was: at first, and from which wave on."""
         self.wave = {step.id: number for number, wave in enumerate(plan.waves, 1) for step in wave.steps}
+        self.page_sizes: set[int | None] = {None, *(guest.equipment.hugepages_kib for guest in fleet.guests)}
+        """Sizes of pages that guests are backed by; None: no reserved ones."""
         self.sending: Counter[HostName] = Counter()
         self.receiving: Counter[HostName] = Counter()
 
@@ -94,6 +97,8 @@ class _Play:
             if step.guest in self.acting:
                 yield _broken(InvariantId.PLACEMENT, f"guest {step.guest}", step, when)
             self.acting[step.guest] = step
+            if step.kind in {StepKind.MIGRATE, StepKind.STOP}:
+                yield from self._too_many_disrupted(step.guest, step, when)
         if step.kind is StepKind.MIGRATE:
             yield from self._migration_starts(step, when)
         elif step.kind in SEQUENCE and step.host is not None:
@@ -124,6 +129,8 @@ class _Play:
         if not hop.allowed or hop.verdict.value != step.verdict:
             yield _broken(InvariantId.VERDICT, f"guest {guest.name}", step, when)
         self.kind[guest.name] = hop.after
+        if not copy_ends(guest, source, there, self.fleet.policy.converge):
+            yield _broken(InvariantId.CONVERGES, f"guest {guest.name}", step, when)
         yield from self._meets(guest, there, step, when)
         self.arriving[guest.name] = there.name
         self.sending[source.name] += 1
@@ -142,6 +149,8 @@ class _Play:
             self.away.add(host)
             if newly:
                 yield from self._too_many_away(host, step, when)
+            if self.fleet.goes_last(self.hosts[host]) and self._others_are_left():
+                yield _broken(InvariantId.LAST, f"host {host}", step, when)
         if step.kind is StepKind.UPGRADE:
             self.busy[host] = step
             if any(resident.name not in self.stopped for resident in self._present(host)):
@@ -183,6 +192,31 @@ class _Play:
         most = self.guests[guest].psci_max
         if most is not None and self.classes.newest_psci(booted) > psci_value(most):
             yield _broken(InvariantId.PSCI_MAX, f"guest {guest}", step, when)
+
+    def _others_are_left(self) -> bool:
+        """Whether any host that does not go last is still to be uncordoned by the plan."""
+        return any(
+            step.kind is StepKind.UNCORDON
+            and step.host is not None
+            and StepKind.UNCORDON not in self.progress[step.host]
+            and not self.fleet.goes_last(self.hosts[step.host])
+            for wave in self.plan.waves
+            for step in wave.steps
+        )
+
+    def _too_many_disrupted(self, name: GuestName, step: Step, when: int) -> Iterator[Violation]:
+        """Members that migrate, or are stopped, stopping or starting, the guest with this name included."""
+        group = self.fleet.groups.get(self.guests[name].group or GroupName(""))
+        if group is None or group.max_disrupted is None:
+            return
+        members = [guest.name for guest in self.guests.values() if guest.group == group.name]
+        disrupted = sum(self._is_disrupted(member) for member in members)
+        if disrupted > group.max_disrupted.of(len(members)):
+            yield _broken(InvariantId.DISRUPTED, f"group {group.name}", step, when)
+
+    def _is_disrupted(self, name: GuestName) -> bool:
+        acting = self.acting.get(name)
+        return name in self.stopped or (acting is not None and acting.kind is not StepKind.PIN)
 
     # --- ends ---------------------------------------------------------------------------------------------------------------------
 
@@ -240,9 +274,25 @@ class _Play:
         if len({pin.guest for pin in self.plan.pins}) < len(self.plan.pins):
             yield _broken(InvariantId.PINS, "plan", None, 0)
         yield from self._no_return()
+        yield from self._parted()
         for pin in self.plan.pins:
             if (pin.effective, pin.guest, pin.psci) not in self.counted:
                 yield _broken(InvariantId.PINS, f"guest {pin.guest}", None, 0)
+
+    def _parted(self) -> Iterator[Violation]:
+        """Members of a group kept together that shared a place at the start and do not after a wave."""
+        for name, group in self.fleet.groups.items():
+            if group.together is None:
+                continue
+            clusters: dict[str, list[GuestName]] = {}
+            for guest in self.fleet.guests:
+                if guest.group == name:
+                    clusters.setdefault(_place(self.hosts[guest.on], group.together), []).append(guest.name)
+            for members in clusters.values():
+                for wave in range(1, len(self.plan.waves) + 1):
+                    where = [[on for number, on, _ in self.lives[member] if number <= wave][-1] for member in members]
+                    if len({_place(self.hosts[on], group.together) for on in where}) > 1:
+                        yield _broken(InvariantId.TOGETHER, f"group {name}", None, 0)
 
     def _no_return(self) -> Iterator[Violation]:
         """Guests that cannot go back, after each wave, and what the plan says of it."""
@@ -293,7 +343,9 @@ class _Play:
         restarts = guest.restartable and self.fleet.policy.immovable is Immovable.RESTART and table.restarts(kind, on_old[on])
         goals = (on_old[host.name] for host in self.fleet.hosts if host.pool == here.pool and self._could_take(host, wave, old))
         then = table.hosts_then[self.number[on]]
-        return not restarts and not (guest.migratable and any(table.hop(kind, then, goal).allowed for goal in goals))
+        others = [host for host in self.fleet.hosts if host.pool == here.pool and host is not here and host.state in SERVING]
+        moves = guest.migratable and any(copy_ends(guest, here, host, self.fleet.policy.converge) for host in others)
+        return not restarts and not (moves and any(table.hop(kind, then, goal).allowed for goal in goals))
 
     def _could_take(self, host: Host, wave: int, old: Release) -> bool:
         """Whether a host lives, and is not cordoned on the old release after a wave."""
@@ -320,8 +372,12 @@ class _Play:
     def _has_room(self, host: Host, step: Step, when: int) -> Iterator[Violation]:
         policy = self.fleet.policy
         present = self._present(host.name)
-        used = (sum(guest.vcpus for guest in present), sum(guest.memory_mib for guest in present))
-        room = (host.vcpus * policy.overcommit_vcpus_per_mille // 1000, host.memory_mib * policy.overcommit_memory_per_mille // 1000)
+        used = [sum(guest.vcpus for guest in present), sum(guest.memory_mib for guest in present)]
+        room = [host.vcpus * policy.overcommit_vcpus_per_mille // 1000, host.memory_mib * policy.overcommit_memory_per_mille // 1000]
+        reserved = host.reserved_mib
+        for size in self.page_sizes if reserved is not None else ():
+            used.append(sum(guest.memory_mib for guest in present if guest.equipment.hugepages_kib == size))
+            room.append(_pages_mib(host.memory_mib, reserved or {}, size, policy.overcommit_memory_per_mille))
         keep = 1000 - policy.reserve_per_mille
         if any(need > there for need, there in zip(used, room, strict=True)):
             yield _broken(InvariantId.CAPACITY, f"host {host.name}", step, when)
@@ -355,6 +411,13 @@ def _order(event: tuple[int, int, int, Step]) -> tuple[int, int, int, int]:
     when, kind, place, step = event
     ended = kind != STARTS and step.duration_s > 0
     return (when, 0 if ended else 1, place, kind)
+
+
+def _pages_mib(memory_mib: int, reserved_mib: Mapping[int, int], size: int | None, overcommit_per_mille: int) -> int:
+    """What there is in pages of a size; of the rest of the memory (None) with overcommit."""
+    if size is not None:
+        return reserved_mib.get(size, 0)
+    return max(memory_mib - sum(reserved_mib.values()), 0) * overcommit_per_mille // 1000
 
 
 def _place(host: Host, scope: Scope) -> str:

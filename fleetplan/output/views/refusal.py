@@ -32,7 +32,7 @@ def cause_sentence(cause: Cause) -> str:
     facts = cause.facts
     if "needs_vcpus" in facts:
         return _homeless(cause.blocked_on, facts)
-    if "missing_vcpus" in facts:
+    if "host" in facts and "waiting_hosts" in facts:
         return _no_room(cause.blocked_on, facts)
     if cause.blocked_on is BlockedOn.HOST_CLASS:
         return _full_class(facts)
@@ -46,6 +46,10 @@ WORDS: Mapping[BlockedOn, str] = {
     BlockedOn.FIRMWARE: "every landing place refuses {subject}",
     BlockedOn.CAPACITY: "{subject}: not enough room on upgraded hosts",
     BlockedOn.ANTI_AFFINITY: "{subject}: every place with room already has a member of its group",
+    BlockedOn.AFFINITY: "{subject}: no place has room for all of its group that must stay together",
+    BlockedOn.DISRUPTION: "{subject}: more members of its group stop with this host than may be disrupted at a time",
+    BlockedOn.CONVERGENCE: "{subject}: no copy of it would end, or not in the time that policy allows",
+    BlockedOn.LAST: "{subject}: only hosts that go last could make room",
     BlockedOn.PLACEMENT: "{subject}: `allow` and `deny` leave no landing place",
     BlockedOn.NO_UPGRADED_HOST: "{subject}: no host is upgraded or empty, and none can be emptied onto the others",
     BlockedOn.UNAVAILABLE: "{subject}: unavailable hosts use up max-unavailable",
@@ -57,7 +61,7 @@ WORDS: Mapping[BlockedOn, str] = {
 
 def _no_room(kind: BlockedOn, facts: Mapping[str, str]) -> str:
     """A pool in which no host can be emptied: the one that comes nearest."""
-    lacks = f"{facts['missing_vcpus']} vCPUs and {size_words(int(facts['missing_memory_mib']))} of its guests find no room"
+    lacks = f"{_amounts('missing', facts)} of its guests find no room"
     why = "no host of it is upgraded or empty" if kind is BlockedOn.NO_UPGRADED_HOST else "its upgraded hosts have too little room"
     waiting = f"of {counted(int(facts['waiting_hosts']), 'host')} that wait none can be emptied"
     return f"pool {facts['pool']}: {why}, and {waiting}; of {facts['host']}, the first, {lacks}"
@@ -95,10 +99,24 @@ def size_words(memory_mib: int) -> str:
 MIB_PER_GIB = 1024
 
 
+def _amounts(what: str, facts: Mapping[str, str]) -> str:
+    """All facts of a kind (`missing_vcpus`, `missing_memory_mib`) as one phrase."""
+    kinds = {name.removeprefix(f"{what}_"): value for name, value in facts.items() if name.startswith(f"{what}_")}
+    return " and ".join(_amount(resource, value) for resource, value in kinds.items())
+
+
+def _amount(resource: str, value: str) -> str:
+    """So much of a resource: `40 vCPUs`, `320 GiB`; which memory, where pages are told apart."""
+    if resource == "vcpus":
+        return f"{value} vCPUs"
+    kind = resource.removesuffix("_mib").replace("_", " ")
+    return size_words(int(value)) + (f" of {kind}" if kind != "memory" else "")
+
+
 def _full_class(facts: Mapping[str, str]) -> str:
     """The bottleneck: an edge of the minimum cut."""
-    needed, fits = (size_words(int(facts[name])) if facts["scarce"] == "memory" else f"{facts[name]} vCPUs" for name in ("needed", "fits"))
-    rest = f"{facts['free_vcpus']} vCPUs and {size_words(int(facts['free_memory_mib']))} are free"
+    needed, fits = (_amount(facts["scarce"], facts[name]) for name in ("needed", "fits"))
+    rest = f"{_amounts('free', facts)} are free"
     full = f"the {counted(int(facts['hosts']), 'upgraded host')} of its pool on {facts['class']} are full: {rest}"
     return f"{full}; of {needed} that its guests need no more than {fits} find room"
 
@@ -176,6 +194,10 @@ REMEDIES: Mapping[RemedyKind, str] = {
     RemedyKind.RELAX_GROUP: "let members of groups meet (`apart`)",
     RemedyKind.RELAX_PLACEMENT: "let guests land anywhere (`allow`, `deny`)",
     RemedyKind.TOGETHER: "all of these together, none can be left out",
+    RemedyKind.RELAX_LAST: "let hosts that go last go when it suits (`last`)",
+    RemedyKind.RELAX_TOGETHER: "do not keep groups together (`together`)",
+    RemedyKind.RAISE_MAX_DISRUPTED: "raise `max_disrupted` of groups",
+    RemedyKind.THROTTLE: "let the VMM throttle guests, and copies take as long as they take (`policy.converge`)",
     RemedyKind.PIN_AND_RESTART: "pin the PSCI version and restart",
     RemedyKind.CHANGE_RELEASE: "take the kernel together with another VMM",
     RemedyKind.STEPPING_STONE: "roll out another release first, and the target after it",
