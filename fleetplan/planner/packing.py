@@ -57,11 +57,35 @@ def pack(occupancy: Occupancy, guests: Places, bins: Bins, *, spread: bool = Fal
     Each lands where the least is left over, or, to `spread` streams over many receivers, on the emptiest first.
     O(flavours x bins + guests log guests) in numpy steps, and a step per guest that would meet a fellow of its group.
     """
+    guests, parted = _pack_units(occupancy, guests, bins)
     homeless, rounded = _pack(occupancy, guests, bins, spread=spread, exact=False)
     if rounded and len(homeless):
         bins.recount(occupancy)
         homeless, _ = _pack(occupancy, homeless, bins, spread=spread, exact=True)
-    return homeless
+    return np.concatenate((parted, homeless)) if len(parted) else homeless
+
+
+def _pack_units(occupancy: Occupancy, guests: Places, bins: Bins) -> tuple[Places, Places]:
+    """Land guests that leave their host for one host, each unit where the least is left over; all others, and who found no place."""
+    of_unit = occupancy.problem.together.unit[guests]
+    units = np.unique(of_unit[of_unit != NONE])
+    if not len(units):
+        return guests, guests[:0]
+    parted = []
+    for members in sorted((guests[of_unit == unit] for unit in units), key=lambda members: -int(occupancy.size[members].sum())):
+        size = occupancy.size[members].sum(axis=0)
+        fits = (bins.free >= size).all(axis=1)
+        for member in members.tolist():
+            fits &= allowed_on(occupancy, member, bins)
+        fits = np.flatnonzero(fits)
+        fits = fits[[not occupancy.clashes(members, np.repeat(bins.hosts[place], len(members))).any() for place in fits]]
+        if len(fits):
+            goal = int(fits[np.lexsort((fits, bins.free[fits].sum(axis=1)))[0]])
+            bins.free[goal] -= size
+            occupancy.enter(members, np.repeat(bins.hosts[goal], len(members)))
+        else:
+            parted.append(members)
+    return guests[of_unit == NONE], np.concatenate(parted) if parted else guests[:0]
 
 
 def _pack(occupancy: Occupancy, guests: Places, bins: Bins, *, spread: bool, exact: bool) -> tuple[Places, bool]:
@@ -86,12 +110,16 @@ def _pack(occupancy: Occupancy, guests: Places, bins: Bins, *, spread: bool, exa
 
 
 def allowed_on(occupancy: Occupancy, guest: int, bins: Bins) -> Flags:
-    """On which bins verdict, `allow` and `deny` let a guest land."""
+    """On which bins the verdict and its own rules let a guest land."""
     problem = occupancy.problem
     kind, source = int(occupancy.kind[guest]), int(occupancy.host_class[occupancy.at[guest]])
     hops = [problem.classes.hop(kind, source, there).allowed for there in bins.classes.tolist()]
     allowed = np.array(hops, np.bool_)[bins.class_at]
-    return allowed & problem.may_land(guest)[bins.hosts] if problem.guests.choosy[guest] else allowed
+    if problem.choosy[guest]:
+        allowed &= problem.may_land(guest)[bins.hosts]
+    if problem.copies.may_not[guest]:
+        allowed &= occupancy.open[bins.hosts] | problem.copies.halts(guest)[bins.hosts]
+    return allowed
 
 
 def _flavours(occupancy: Occupancy, guests: Places, *, exact: bool) -> tuple[Numbers, Numbers, list[int], bool]:

@@ -13,7 +13,8 @@ from fleetplan.fleet.model import Fleet, Guest, Host, HostState, Scope
 from fleetplan.fleet.policy import Immovable, Policy
 from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClassId
 from fleetplan.planner.grouping import Runs, distinct
-from fleetplan.rollout.columns import SCOPE_CODE, STATE_CODE, VERDICT_CODE, Codes, Flags, Ints, Numbers, Places, fleet_columns
+from fleetplan.planner.restraints import Copies, Together, Tolerance
+from fleetplan.rollout.columns import NONE, SCOPE_CODE, STATE_CODE, VERDICT_CODE, Codes, Flags, Ints, Numbers, Places, fleet_columns
 from fleetplan.rollout.durations import BACK_S, START_S, STOP_S, migrations_s
 from fleetplan.rollout.resources import ALWAYS, Resource, ResourceKind
 
@@ -68,6 +69,11 @@ class Slots:
         return [int(place) for place in np.flatnonzero((there > 0) & (self.most > 0))]
 
 
+LandingRule = tuple[tuple[str, ...], tuple[str, ...], tuple[int, int, int] | None, tuple[int, int]]
+"""What decides where a guest may land: `allow`, `deny`; memory, dirty rate and link where not every copy ends; scope and place of its
+home."""
+
+
 class Problem:
     """Everything that the search asks about a fleet, by host and guest number. Built in O(hosts + guests), in numpy steps."""
 
@@ -88,10 +94,18 @@ class Problem:
         """The largest room of any host, by resource."""
         self.residents = Runs.of(self.guests.on, len(self.hosts.names))
         self.pool_hosts = Runs.of(self.hosts.pool, len(self.hosts.pool_names))
+        self.copies = Copies(fleet, self.columns, self.upgraded | self.alive)
+        self.together = Together(fleet, self.columns)
+        self.tolerance = Tolerance.of(fleet)
+        self.movable: Flags = self.guests.migratable & self.copies.can & ~self.tolerance.never_move()
+        """Guests that may migrate, and whose copies end."""
+        self.last: Flags = np.array([fleet.goes_last(host) for host in fleet.hosts], np.bool_)
         self.fate = self._fates()
+        self.choosy: Flags = self.guests.choosy | self.copies.may_not | (self.together.home != NONE)
+        """Guests that may not land everywhere."""
         self.skipped = self._skipped()
         self.pending: Flags = self.alive & ~self.skipped
-        self._landing: dict[tuple[tuple[str, ...], tuple[str, ...]], Flags] = {}
+        self._landing: dict[LandingRule, Flags] = {}
 
     # --- guests -------------------------------------------------------------------------------------------------------------------
 
@@ -110,9 +124,12 @@ class Problem:
         fates = np.zeros(len(self.guests.names), np.uint8)
         some = np.flatnonzero(self.alive[self.guests.on])
         on = self.guests.on[some]
-        may = 2 * self.guests.migratable[some] + self.guests.restartable[some]
+        may = 2 * self.movable[some] + self.guests.restartable[some]
         first, case = distinct(self.guests.kind[some], self.now[on], self.then[on], self.hosts.pool[on], may)
         fates[some] = np.array([self._fate(int(some[place])) for place in first], np.uint8)[case]
+        for guest in np.flatnonzero((fates == Fate.MOVE) & self.together.stay_with(fates == Fate.RESTART)).tolist():
+            fates[guest] = self._fate_in_place(guest)
+        fates[self.tolerance.stop_too_many(fates == Fate.RESTART, self.guests.on)] = Fate.STUCK
         return fates
 
     def _fate(self, guest: int) -> Fate:
@@ -120,8 +137,11 @@ class Problem:
         host = int(self.guests.on[guest])
         kind, here = int(self.guests.kind[guest]), int(self.now[host])
         goals = self.goals.get(int(self.hosts.pool[host]), [])
-        if self.guests.migratable[guest] and any(self.classes.hop(kind, here, goal).allowed for goal in goals):
+        if self.movable[guest] and any(self.classes.hop(kind, here, goal).allowed for goal in goals):
             return Fate.MOVE
+        return self._fate_in_place(guest)
+
+    def _fate_in_place(self, guest: int) -> Fate:
         if self.fleet.policy.immovable is Immovable.RESTART and self.guests.restartable[guest] and self.boot_pins(guest):
             return Fate.RESTART
         return Fate.STUCK
@@ -145,22 +165,31 @@ class Problem:
 
     @cached_property
     def rule(self) -> Places:
-        """For each guest, the number of its pair of `allow` and `deny`; 0 where they say nothing."""
+        """For each guest, the number of the rule that says where it may land; 0 where none does."""
         rules = np.zeros(len(self.guests.names), np.int32)
-        numbers: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
-        for guest in np.flatnonzero(self.guests.choosy).tolist():
-            record = self.guest(guest)
-            rules[guest] = numbers.setdefault((record.allow, record.deny), len(numbers) + 1)
+        numbers: dict[LandingRule, int] = {}
+        for guest in np.flatnonzero(self.choosy).tolist():
+            rules[guest] = numbers.setdefault(self._landing_rule(guest), len(numbers) + 1)
         return rules
 
-    def may_land(self, guest: int) -> Flags:
-        """For each host, whether `allow` and `deny` let a guest onto it."""
+    def _landing_rule(self, guest: int) -> LandingRule:
         record = self.guest(guest)
-        key = (record.allow, record.deny)
-        if key not in self._landing:
+        copy = (record.memory_mib, record.dirty_rate_mib_s, int(self.hosts.bandwidth_mib_s[self.guests.on[guest]]))
+        home = (int(self.together.scope[guest]), int(self.together.home[guest]))
+        return (record.allow, record.deny, copy if self.copies.may_not[guest] else None, home)
+
+    def may_land(self, guest: int) -> Flags:
+        """For each host, whether a guest may land there: by `allow` and `deny`, by what its copy takes, and by its group's place."""
+        rule = self._landing_rule(guest)
+        if rule not in self._landing:
             names = self.hosts.names
-            self._landing[key] = np.fromiter((_admits(name, *key) for name in names), np.bool_, len(names))
-        return self._landing[key]
+            found = np.fromiter((_admits(name, rule[0], rule[1]) for name in names), np.bool_, len(names))
+            if self.copies.may_not[guest]:
+                found &= self.copies.allows(guest)
+            if self.together.home[guest] != NONE:
+                found &= self.together.allows(guest)
+            self._landing[rule] = found
+        return self._landing[rule]
 
     def _skipped(self) -> Flags:
         """Hosts that stay as they are because policy skips hosts with guests that cannot be moved."""

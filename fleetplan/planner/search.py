@@ -24,8 +24,10 @@ from fleetplan.planner.remedies import explain
 from fleetplan.planner.steps import Layout, critical_path
 from fleetplan.planner.stones import stepping_stones
 from fleetplan.planner.trials import Trial, best_trial, followed, timed
+from fleetplan.planner.waiting import held_back
 from fleetplan.planner.waves import Search
 from fleetplan.planner.ways_back import with_ways_back
+from fleetplan.rollout.calendar import first_opening_min
 from fleetplan.rollout.columns import STATES, Placement, Places, Steps
 from fleetplan.rollout.plan import Bounds, ExtraMoves, HostSite, Infeasible, Plan, PlanStatus, Wave, WhyTwice
 from fleetplan.rollout.progress import CancelledError, Progress, announce
@@ -40,13 +42,15 @@ def plan(
     progress: Progress | None = None,
     exactly: Allowance | None = None,
     previous: Plan | None = None,
+    begins_min: int | None = None,
 ) -> Plan | Infeasible:
     """Plan the rollout of a fleet. Raises CancelledError.
 
     `exactly` lets exact models look for a better plan, and for what no plan can do better; raises TooLargeError and SolverMissingError.
-    A `previous` plan, made for another state of the fleet, is followed as far as it holds. Deterministic: equal fleets give equal plans.
+    A `previous` plan, made for another state of the fleet, is followed as far as it holds. `begins_min` is when in the week the plan is
+    started (default: at the first opening of a window, if policy has any). Deterministic: equal fleets give equal plans.
     """
-    outcome = attempt(fleet, classes, digest=digest, aims=aims, progress=progress, exactly=exactly, previous=previous)
+    outcome = attempt(fleet, classes, digest=digest, aims=aims, progress=progress, exactly=exactly, previous=previous, begins_min=begins_min)
     if isinstance(outcome, Plan):
         return outcome
     told = explain(
@@ -83,8 +87,10 @@ def attempt(
     progress: Progress | None = None,
     exactly: Allowance | None = None,
     previous: Plan | None = None,
+    begins_min: int | None = None,
 ) -> Plan | Failure:
     """Follow the previous plan, if there is one; else search, then exactly if that is asked for; without looking for remedies."""
+    begins_min = first_opening_min(fleet.policy) if begins_min is None else begins_min
     problem = Problem(fleet, classes)
     if len(_blocked(problem)):
         return Failure(problem, None)
@@ -92,7 +98,7 @@ def attempt(
     best = followed(problem, floor, aims, previous, progress) or best_trial(problem, floor, aims, progress)
     if not isinstance(best, Failure):
         announce(progress, "steps")
-    made = None if isinstance(best, Failure) else _plan(problem, floor, best, digest)
+    made = None if isinstance(best, Failure) else _plan(problem, floor, best, digest, begins_min)
     failure = best if isinstance(best, Failure) else Failure(problem, None)
     if exactly is None:
         return made or failure
@@ -101,7 +107,7 @@ def attempt(
     better, impossible = improve(
         case_of(fleet, classes),
         exactly,
-        lambda rounds: _plan(problem, floor, timed(problem, waves_of(problem, rounds), boots), digest),
+        lambda rounds: _plan(problem, floor, timed(problem, waves_of(problem, rounds), boots), digest, begins_min),
         found,
     )
     return better or Failure(problem, failure.stuck, impossible, failure.limit)
@@ -113,10 +119,10 @@ def _blocked(problem: Problem) -> Places:
     return found
 
 
-def _plan(problem: Problem, floor: Floor, trial: Trial, digest: str) -> Plan:
+def _plan(problem: Problem, floor: Floor, trial: Trial, digest: str, begins_min: int | None) -> Plan:
     waves, legs = trial.waves, trial.legs
     layout = Layout(problem, waves, legs, trial.times, trial.boots)
-    columns = layout.columns()
+    columns = held_back(problem, layout.columns(), begins_min)
     makespan_s = int(columns.end_s.max(initial=0))
     bounds = floor.bounds(len(legs.guest), len(waves), makespan_s)
     fleet, names = problem.fleet, problem.hosts.names
@@ -124,6 +130,7 @@ def _plan(problem: Problem, floor: Floor, trial: Trial, digest: str) -> Plan:
     made = Plan(
         inventory_digest=digest,
         target=fleet.target,
+        begins_min=begins_min,
         status=_status(bounds),
         waves=tuple(
             Wave(number=number, hosts=tuple(map(names.__getitem__, hosts.tolist())), steps=Steps(columns, first, last))

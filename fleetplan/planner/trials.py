@@ -107,5 +107,8 @@ def timed(problem: Problem, waves: list[WaveChoice], boots: Boots, seeds: Seeds 
     legs = legs_of(problem, waves)
     soaks = {number: soak_s(rules) for number, rules in gates_after(problem, len(waves)).items()}
     begin_s = STOP_S + PIN_S + START_S if len(boots.in_place) and waves else 0
-    times = Clock(problem, waves, legs, tail_s(problem, boots)).run(soaks, begin_s)
+    # Hosts that go last begin when all others are back, as if there were a gate.
+    lasts = [number for number, wave in enumerate(waves, 1) if problem.last[wave.hosts].all()]
+    pauses = {lasts[0] - 1: 0} if lasts and lasts[0] > 1 else {}
+    times = Clock(problem, waves, legs, tail_s(problem, boots)).run(pauses | soaks, begin_s)
     return Trial(waves, legs, times, boots, seeds or {})

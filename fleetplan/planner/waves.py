@@ -107,7 +107,7 @@ class Search:
                 return None
             wave = self._wave()
             if not wave.hosts:
-                return Stuck(self.occupancy, left, wave.homeless)
+                return Stuck(self.occupancy, np.flatnonzero(self._in_turn), wave.homeless)
             self._settle(wave.all_hosts)
 
     # --- one wave -----------------------------------------------------------------------------------------------------------------
@@ -134,10 +134,16 @@ class Search:
         return min(limits, default=UNLIMITED)
 
     def _pending(self, pool: int, wave: Making) -> Places:
-        """Hosts of a pool that are in no wave yet."""
+        """Hosts of a pool that are in no wave yet, and whose turn it is."""
         hosts = self.problem.pool_hosts.one(pool)
-        hosts = hosts[self._left[hosts]]
+        hosts = hosts[self._in_turn[hosts]]
         return hosts[~np.isin(hosts, np.concatenate(wave.hosts))] if wave.hosts else hosts
+
+    @property
+    def _in_turn(self) -> Flags:
+        """Hosts that are in no wave yet; of these, those that go last when no others are left."""
+        others: Flags = self._left & ~self.problem.last
+        return others if others.any() else self._left
 
     def _open(self, pool: int) -> Places:
         hosts = self.problem.pool_hosts.one(pool)
@@ -327,6 +333,8 @@ class Search:
         ok[ok] = self._may_land(guests[ok], there[ok])
         some = np.flatnonzero(ok)
         ok[some[occupancy.clashes(guests[some], there[some])]] = False
+        unit = problem.together.unit[guests]
+        ok &= (unit == NONE) | ~np.isin(unit, unit[~ok])
         occupancy.enter(guests[ok], there[ok])
         over: Places = guests[~ok]
         return over
@@ -335,7 +343,7 @@ class Search:
         problem, occupancy = self.problem, self.occupancy
         source = occupancy.host_class[occupancy.at[guests]]
         allowed, _, _ = problem.hops.look(occupancy.kind[guests], source, occupancy.host_class[hosts])
-        for place in np.flatnonzero(problem.guests.choosy[guests]).tolist():
+        for place in np.flatnonzero(problem.choosy[guests]).tolist():
             allowed[place] &= problem.may_land(int(guests[place]))[hosts[place]]
         return allowed
 
@@ -349,8 +357,10 @@ class Search:
     # --- seeds --------------------------------------------------------------------------------------------------------------------
 
     def _old(self, pending: Places) -> Places:
-        old: Places = pending[~self.problem.cordoned[pending]]
-        return old
+        hosts = self.problem.pool_hosts.one(int(self.problem.hosts.pool[pending[0]]))
+        later = hosts[self._left[hosts] & ~self._in_turn[hosts]]
+        old: Places = np.concatenate((pending, later))
+        return old[~self.problem.cordoned[old]]
 
     def _seed(self, pending: Places, opened: Places, budget: Budget) -> Places:
         """Empty the host with the fewest guests, where need be onto old hosts: those guests move twice."""

@@ -343,7 +343,7 @@ class _Play:
         restarts = guest.restartable and self.fleet.policy.immovable is Immovable.RESTART and table.restarts(kind, on_old[on])
         goals = (on_old[host.name] for host in self.fleet.hosts if host.pool == here.pool and self._could_take(host, wave, old))
         then = table.hosts_then[self.number[on]]
-        others = [host for host in self.fleet.hosts if host.pool == here.pool and host is not here and host.state in SERVING]
+        others = [host for host in self.fleet.hosts if host.pool == here.pool and host.state in SERVING]
         moves = guest.migratable and any(copy_ends(guest, here, host, self.fleet.policy.converge) for host in others)
         return not restarts and not (moves and any(table.hop(kind, then, goal).allowed for goal in goals))
 
