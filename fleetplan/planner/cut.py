@@ -51,7 +51,7 @@ class Crumbs:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The minimum cut: what is needed and what flows of the scarce resource (its place among the problem's resources), and the edges in words."""
+    """The minimum cut: what is needed and what flows of the scarce resource (its place among the problem's), and the edges in words."""
 
     resource: int
     needed: int

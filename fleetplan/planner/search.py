@@ -50,7 +50,9 @@ def plan(
     A `previous` plan, made for another state of the fleet, is followed as far as it holds. `begins_min` is when in the week the plan is
     started (default: at the first opening of a window, if policy has any). Deterministic: equal fleets give equal plans.
     """
-    outcome = attempt(fleet, classes, digest=digest, aims=aims, progress=progress, exactly=exactly, previous=previous, begins_min=begins_min)
+    outcome = attempt(
+        fleet, classes, digest=digest, aims=aims, progress=progress, exactly=exactly, previous=previous, begins_min=begins_min
+    )
     if isinstance(outcome, Plan):
         return outcome
     told = explain(

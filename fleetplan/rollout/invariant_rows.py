@@ -184,7 +184,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         law="After each wave, the members of a group kept together that were in one host, rack or zone at the start are in one, whichever.",
         help="Members of such a group talk to each other all the time, or share what only one place has. While a host is drained they go "
         "one after the other, so between two waves is when it counts. Members that are apart when the plan begins are reported by "
-        "`check` (FP405), and are not parted further.",
+        "`check` (FP406), and are not parted further.",
         decided_by="`groups`: `together`; `rack` and `zone` of hosts",
     ),
     Invariant(
@@ -226,7 +226,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         when=When.STATIC,
         law="A guest migrates only where its copy ends: the link is faster than the guest dirties memory (or policy throttles guests), "
         "and the copy takes no longer than policy allows.",
-        help="A guest that writes faster than the link carries is copied for ever, and its drain with it. It is found beforehand (FP406), "
+        help="A guest that writes faster than the link carries is copied for ever, and its drain with it. It is found beforehand (FP407), "
         "and is a guest that cannot be moved: restarted in place, skipped with its host, or a reason to plan nothing, by policy.",
         decided_by="`dirty_rate`, `memory`, `bandwidth`, `policy.converge`, `policy.immovable`",
     ),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 from numpy.random import Generator, default_rng
 
 from fleetplan.fleet.model import Birth, Fleet, Group, GroupName, Guest, GuestName, Host, HostFacts, HostName, HostState, Release, Scope
-from fleetplan.fleet.policy import GateRule, MaxUnavailable, Policy, Share
+from fleetplan.fleet.policy import GateRule, MaxUnavailable, Policy, Share, Window
 from fleetplan.inventory.load import load
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
@@ -147,16 +148,46 @@ def drawn_fleet(rng: Generator) -> Fleet:
     return Fleet(target=NEW, hosts=tuple(hosts), guests=tuple(guests), groups=groups, policy=policy)  # type: ignore[arg-type]
 
 
+def constrained_fleet(rng: Generator) -> Fleet:
+    """A drawn fleet with what operators ask for beside room: order, windows, groups that stay together or bear few disruptions."""
+    fleet = drawn_fleet(rng)
+    hosts = [replace(host, last=bool(rng.random() < 0.3)) for host in fleet.hosts]
+    clique = GroupName("t")
+    guests = [
+        replace(
+            guest,
+            group=clique if rng.random() < 0.35 else guest.group,
+            dirty_rate_mib_s=int(rng.choice([0, 0, 0, 5_000])),
+            migratable=guest.migratable or bool(rng.random() < 0.7),
+            deny=(),
+        )
+        for guest in fleet.guests
+    ]
+    scopes = [Scope.HOST, Scope.RACK, Scope.ZONE]
+    groups = {
+        **{name: replace(group, max_disrupted=Share(count=1)) for name, group in fleet.groups.items()},
+        clique: Group(name=clique, together=scopes[int(rng.integers(3))]),
+    }
+    daily = (Window(start_min=8 * 60, end_min=8 * 60 + int(rng.choice([5, 30, 120]))),)
+    windows = daily if rng.random() < 0.5 else ()
+    policy = replace(fleet.policy, windows=windows, reserve_per_mille=0, max_unavailable=MaxUnavailable(fleet=Share(count=2)))
+    return replace(fleet, hosts=tuple(hosts), guests=tuple(guests), groups=groups, policy=policy)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="session")
 def planned() -> list[Planned]:
     """Fleets for which there is a plan with migrations."""
-    found = []
+    return [*_with_plans(drawn_fleet, 24), *_with_plans(constrained_fleet, 24)]
+
+
+def _with_plans(draw: Callable[[Generator], Fleet], wanted: int) -> Iterator[Planned]:
+    """The first drawn fleets that have a plan in which several guests move."""
     for seed in range(300):
-        fleet = drawn_fleet(default_rng(seed))
+        fleet = draw(default_rng(seed))
         classes = ClassTable(fleet)
         outcome = make_plan(fleet, classes, digest=DIGEST)
         if isinstance(outcome, Plan) and outcome.bounds.moves.plan > 1:
-            found.append(Planned(fleet, classes, outcome))
-        if len(found) == 24:
-            break
-    return found
+            yield Planned(fleet, classes, outcome)
+            wanted -= 1
+        if not wanted:
+            return

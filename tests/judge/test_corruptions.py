@@ -10,12 +10,15 @@ from msgspec.structs import replace
 from numpy.random import Generator, default_rng
 
 from fleetplan.fleet.model import Scope
+from fleetplan.rollout.calendar import BOUND, DAY_MIN, WEEK_MIN
 from fleetplan.rollout.execute import executed
 from fleetplan.rollout.invariant_rows import INVARIANTS
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import BlockedOn, Bound, Cause, Pin, Plan, PlanStatus, PointOfNoReturn, Step, StepKind
 from fleetplan.rollout.proofread import ancestors, steps_of
 from fleetplan.rollout.replay import replay
+
+DAY_S = DAY_MIN * 60
 
 SEEDS = 40
 PATIENCE = 200
@@ -416,13 +419,92 @@ def into_the_reserve(drawn: Drawn) -> Plan:
 
 def members_together(drawn: Drawn) -> Plan:
     """At the end, a member of a group goes to the host of another."""
-    first = drawn.one(guest for guest in drawn.guests.values() if guest.group is not None)
+    apart = {name for name, group in drawn.fleet.groups.items() if group.apart is not None}
+    first = drawn.one(guest for guest in drawn.guests.values() if guest.group in apart)
     second = drawn.one(guest for guest in drawn.guests.values() if guest.group == first.group and guest is not first)
     here, there = (move(drawn, guest.name, "").source for guest in (first, second))
     same_rack = drawn.hosts[here].rack == drawn.hosts[there].rack  # type: ignore[index]
     if here == there or (drawn.fleet.groups[first.group].apart is Scope.RACK and same_rack):
         raise DoesNotApplyError
     return added(drawn, move(drawn, first.name, there))  # type: ignore[arg-type]
+
+
+# --- what operators ask for beside room ----------------------------------------------------------------------------------------------
+
+
+def parted(drawn: Drawn) -> Plan:
+    """At the end, one of those that stay together goes somewhere else."""
+    cliques = {name: group.together for name, group in drawn.fleet.groups.items() if group.together is not None}
+    where = {
+        Scope.HOST: lambda host: drawn.hosts[host].name,
+        Scope.RACK: lambda host: drawn.hosts[host].rack,
+        Scope.ZONE: lambda host: drawn.hosts[host].zone,
+    }
+    first = drawn.one(guest for guest in drawn.guests.values() if guest.group in cliques)
+    place = where[cliques[first.group]]
+    drawn.one(
+        guest for guest in drawn.guests.values() if guest.group == first.group and guest is not first and place(guest.on) == place(first.on)
+    )
+    here = move(drawn, first.name, "").source
+    return added(drawn, move(drawn, first.name, drawn.one(host for host in drawn.hosts if place(host) != place(here))))
+
+
+def members_at_once(drawn: Drawn) -> Plan:
+    """All migrations of a group last until after the last of them has begun."""
+    group = drawn.one(group for group in drawn.fleet.groups.values() if group.max_disrupted is not None)
+    of_group = [step for step in drawn.steps if step.kind is K.MIGRATE and drawn.guests[step.guest].group == group.name]  # type: ignore[index]
+    size = sum(guest.group == group.name for guest in drawn.guests.values())
+    if len(of_group) <= group.max_disrupted.of(size):
+        raise DoesNotApplyError
+    last = max(step.start_s for step in of_group)
+    return free(mapped(drawn.plan, lambda step: replace(step, duration_s=last - step.start_s + 1) if step in of_group else step))
+
+
+def last_goes_first(drawn: Drawn) -> Plan:
+    """A host that goes last is cordoned when the plan begins."""
+    last = {name for name, host in drawn.hosts.items() if drawn.fleet.goes_last(host)}
+    cordon = drawn.step(K.CORDON, lambda step: step.host in last)
+    drawn.step(K.UNCORDON, lambda step: step.host not in last)
+    return free(changed(drawn.plan, cordon, start_s=0, duration_s=0))
+
+
+def copy_without_end(drawn: Drawn) -> Plan:
+    """A guest migrates that writes faster than any link carries."""
+    guest = drawn.one(guest for guest in drawn.guests.values() if guest.dirty_rate_mib_s >= 5_000)
+    return added(drawn, move(drawn, guest.name, drawn.one(set(drawn.hosts) - {guest.on})))
+
+
+def begins_at_another_time(drawn: Drawn) -> Plan:
+    """Just after a window has ended, or at no time at all."""
+    window = drawn.one(drawn.fleet.policy.windows)
+    return replace(drawn.plan, begins_min=drawn.one([None, window.end_min, WEEK_MIN]))
+
+
+def disturbs_between_windows(drawn: Drawn) -> Plan:
+    """A step that waits for windows starts after one has ended."""
+    window = drawn.one(drawn.fleet.policy.windows)
+    length_s = 60 * (window.end_min - window.start_min)
+    step = drawn.step(drawn.one(BOUND))
+    return free(changed(drawn.plan, step, start_s=step.start_s // DAY_S * DAY_S + length_s + int(drawn.rng.integers(3600))))
+
+
+def forgets_those_before_the_last(drawn: Drawn) -> Plan:
+    """A host that goes last no longer waits for one of the others to be back."""
+    last = {name for name, host in drawn.hosts.items() if drawn.fleet.goes_last(host)}
+    step, other = drawn.edge(K.CORDON, K.UNCORDON)
+    if step.host not in last or other.host in last:
+        raise DoesNotApplyError
+    return unlinked(drawn.plan, step, other)
+
+
+def forgets_a_member(drawn: Drawn) -> Plan:
+    """A member of a group that bears few disruptions no longer waits for another."""
+    limited = {name for name, group in drawn.fleet.groups.items() if group.max_disrupted is not None}
+    step, other = drawn.edge(K.MIGRATE, K.MIGRATE, K.START)
+    group = drawn.guests[step.guest].group  # type: ignore[index]
+    if group not in limited or drawn.guests[other.guest].group != group:  # type: ignore[index]
+        raise DoesNotApplyError
+    return loosened(drawn, step, other)
 
 
 # --- what the plan says of itself ----------------------------------------------------------------------------------------------------
@@ -542,7 +624,7 @@ CORRUPTIONS = (
     row(other_placement, I.INVENTORY),
     row(unknown_guest, I.STEPS),
     row(one_id_twice, I.STEPS),
-    row(earlier_than_it_may, I.ORDER),
+    row(earlier_than_it_may, I.ORDER, I.WINDOWS),
     row(later_than_others_wait, I.ORDER),
     row(shorter_than_it_takes, I.DURATION),
     row(waves_renumbered, I.WAVES),
@@ -581,6 +663,12 @@ CORRUPTIONS = (
     row(overload, I.CAPACITY),
     row(into_the_reserve, I.RESERVE),
     row(members_together, I.APART),
+    row(parted, I.TOGETHER),
+    row(members_at_once, I.DISRUPTED),
+    row(last_goes_first, I.LAST),
+    row(copy_without_end, I.CONVERGES),
+    row(begins_at_another_time, I.WINDOWS),
+    row(disturbs_between_windows, I.WINDOWS),
     row(claims_fewer, I.CLAIMS),
     row(bound_beyond_the_plan, I.CLAIMS),
     row(claims_the_best, I.CLAIMS),
@@ -596,6 +684,8 @@ CORRUPTIONS = (
     row(forgets_the_order_of_a_guest, I.AFTER),
     row(forgets_the_slot, I.AFTER, always=False),
     row(forgets_the_stream, I.AFTER, always=False),
+    row(forgets_those_before_the_last, I.AFTER, always=False),
+    row(forgets_a_member, I.AFTER, always=False),
 )
 
 
@@ -624,7 +714,7 @@ def held_up(plan: Plan, violation: Violation) -> Plan:
     if "unavailable" in facts:
         shut = {step.host for step in named}
         named = [step for step in by_id.values() if step.kind is K.UNCORDON and step.host in shut]
-    elif not {"sends", "receives"} & set(facts):
+    elif not {"sends", "receives", "disrupted"} & set(facts):
         named = named[1:]
     return executed(plan, {step.id: 10**6 for step in named})
 
