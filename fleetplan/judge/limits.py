@@ -120,6 +120,24 @@ def _scopes(case: Case) -> Iterator[Scope]:
             yield Scope(word, place, names, np.array([share.of(count) for count in whole.tolist()], np.int64))
 
 
+def wide_waves(case: Case) -> Iterator[Violation]:
+    """A wave is a set of hosts that can be away together: beside those that stay away, and cordoned ones that no earlier wave brings back.
+
+    A wave of hosts that are cordoned already takes nobody away.
+    """
+    wave, span = case.wave_of_host.astype(np.int64), len(case.plan.waves) + 2
+    taken, held = np.flatnonzero((wave > 0) & ~case.held), np.flatnonzero(case.held)
+    back_in = np.where(wave[held] > 0, wave[held], span - 1)
+    for scope in _scopes(case):
+        keys, count = np.unique(scope.place[taken] * span + wave[taken], return_counts=True)
+        place, number = np.divmod(keys, span)
+        away = np.sort(scope.place[held] * span + back_in)
+        beside = np.searchsorted(away, (place + 1) * span) - np.searchsorted(away, keys)
+        for row in listed(count + beside > scope.limits[place]):
+            facts = {scope.word: scope.names[place[row]], "hosts": count[row] + beside[row], "limit": scope.limits[place[row]]}
+            yield case.broken(InvariantId.WAVES, f"wave {case.plan.waves[number[row] - 1].number}", **facts)
+
+
 def unavailable(case: Case) -> Iterator[Violation]:
     """A cordon does not take more hosts away than max-unavailable allows."""
     since, until = case.closed

@@ -7,6 +7,7 @@ per invariant; `CHECKS` has one for every row of `rollout.invariants`, and a tes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 
 from fleetplan.fleet.model import Fleet
 from fleetplan.judge import apart, claims, document, firmware, groups, guests, hosts, limits, room, waiting, windows
@@ -29,7 +30,7 @@ CHECKS: Mapping[InvariantId, Check] = {
     **FIRST,
     InvariantId.AFTER: waiting.after,
     InvariantId.DURATION: document.duration,
-    InvariantId.WAVES: document.waves,
+    InvariantId.WAVES: lambda case: chain(document.waves(case), limits.wide_waves(case)),
     InvariantId.GATES: document.gates,
     InvariantId.PLACEMENT: guests.placement,
     InvariantId.LANDING: guests.landing,

@@ -58,10 +58,12 @@ INVARIANTS: tuple[Invariant, ...] = (
         when=When.STATIC,
         law="Waves are numbered from 1, a host is upgraded in one wave only, and the wave that names it has its steps. A guest lands on a"
         " host upgraded in an earlier wave or before the plan, or, as a seed move, on a host of a later wave: of the plan, or of "
-        "the rollout that the plan is one wave of.",
+        "the rollout that the plan is one wave of. The hosts of a wave, with those that are away before and after it, are no more than "
+        "max-unavailable allows.",
         help="A guest that lands on a host that is still to be upgraded moves twice. Only where a pool has no upgraded room yet is that "
-        "unavoidable, and then it is a seed move, to a host of a later wave.",
-        decided_by="`kernel` and `vmm` of hosts, `pool`, sizes",
+        "unavoidable, and then it is a seed move, to a host of a later wave. A wave is what may be away together: otherwise a plan could "
+        "call any rollout one wave, and a bound on waves would say nothing.",
+        decided_by="`kernel` and `vmm` of hosts, `pool`, sizes, `policy.max_unavailable`",
     ),
     Invariant(
         id=InvariantId.GATES,

@@ -6,10 +6,10 @@ What happens to hosts and guests is played in `replay`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from fleetplan.fleet.model import Fleet
+from fleetplan.fleet.model import Fleet, HostName, HostState
 from fleetplan.rollout import durations
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, PlanStatus, Step, StepId, StepKind, Wave
@@ -104,12 +104,26 @@ def _waves(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
         wrong = wave.number != number or len(set(wave.hosts)) < len(wave.hosts)
         if wrong or any(upgraded_in.get(host) != number for host in wave.hosts):
             yield Violation(invariant=InvariantId.WAVES, subject=f"wave {number}")
+        if any(_too_wide(fleet, upgraded_in, number, scope) for scope in ("fleet", "zone", "rack")):
+            yield Violation(invariant=InvariantId.WAVES, subject=f"wave {number}")
         for step in wave.steps:
             stray = NEEDS[step.kind] == OF_HOST and step.host not in wave.hosts
             lands = step.destination if step.kind is StepKind.MIGRATE and step.destination not in done else None
             early = lands is not None and upgraded_in.get(lands) in {None, number} and (lands in upgraded_in or lands not in plan.later)
             if stray or early:
                 yield Violation(invariant=InvariantId.WAVES, subject=step.id)
+
+
+def _too_wide(fleet: Fleet, upgraded_in: Mapping[HostName | None, int], number: int, scope: str) -> bool:
+    """Whether somewhere the hosts that a wave takes away, and those that are away until it or longer, are more than may be."""
+    limit = getattr(fleet.policy.max_unavailable, scope)
+    for place in {getattr(host, scope, "") for host in fleet.hosts} if limit is not None else ():
+        hosts = [host for host in fleet.hosts if getattr(host, scope, "") == place]
+        taken = sum(host.state is HostState.UP and upgraded_in.get(host.name) == number for host in hosts)
+        away = sum(host.state is not HostState.UP and upgraded_in.get(host.name, number) >= number for host in hosts)
+        if taken and taken + away > limit.of(len(hosts)):
+            return True
+    return False
 
 
 def _gates(fleet: Fleet, plan: Plan) -> Iterator[Violation]:

@@ -188,6 +188,22 @@ def waves_swapped(drawn: Drawn) -> Plan:
     return replace(drawn.plan, waves=tuple(waves))
 
 
+def waves_joined(drawn: Drawn) -> Plan:
+    """Two waves are told as one, though no guest of the second lands on a host of the first; steps and times stay."""
+    if any(step.kind is K.GATE for step in drawn.steps):
+        raise DoesNotApplyError
+    place = drawn.one(range(1, len(drawn.plan.waves)))
+    first, second = drawn.plan.waves[place - 1 : place + 1]
+    if any(step.kind is K.MIGRATE and step.destination in first.hosts for step in second.steps):
+        raise DoesNotApplyError
+    joined = replace(first, hosts=(*first.hosts, *second.hosts), steps=(*first.steps, *second.steps))
+    rest = tuple(replace(wave, number=wave.number - 1) for wave in drawn.plan.waves[place + 1 :])
+    waves = (*drawn.plan.waves[: place - 1], joined, *rest)
+    told = drawn.plan.bounds.waves
+    bounds = replace(drawn.plan.bounds, waves=replace(told, plan=len(waves), bound=min(told.bound, len(waves))))
+    return replace(drawn.plan, waves=waves, bounds=bounds, points_of_no_return=(), closed_births=())
+
+
 def gate_left_out(drawn: Drawn) -> Plan:
     return without(drawn.plan, drawn.step(K.GATE))
 
@@ -629,6 +645,7 @@ CORRUPTIONS = (
     row(shorter_than_it_takes, I.DURATION),
     row(waves_renumbered, I.WAVES),
     row(waves_swapped, I.WAVES),
+    row(waves_joined, I.WAVES, always=False),
     row(gate_left_out, I.GATES),
     row(gate_skipped, I.GATES),
     row(gate_that_does_not_wait, I.GATES),
