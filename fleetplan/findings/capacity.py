@@ -70,7 +70,8 @@ def _excess(host: Host, resource: str, used: int, capacity: int) -> Iterator[Fin
         )
 
 
-def _place(host: Host, scope: Scope) -> str:
+def place_of(host: Host, scope: Scope) -> str:
+    """The host, rack or zone that a host is in."""
     return {Scope.HOST: host.name, Scope.RACK: host.rack, Scope.ZONE: host.zone}[scope]
 
 
@@ -102,7 +103,7 @@ def _together(fleet: Fleet) -> dict[tuple[int, str], list[int]]:
     guests = fleet.guests
     hosts = {host.name: host for host in fleet.hosts}
     scopes = [fleet.groups[name].apart if name in fleet.groups else None for name in guests.group_names] + [None]
-    places = {scope: [_place(hosts[name], scope) for name in guests.host_names] for scope in Scope}
+    places = {scope: [place_of(hosts[name], scope) for name in guests.host_names] for scope in Scope}
     first: dict[tuple[int, str], int] = {}
     together: dict[tuple[int, str], list[int]] = {}
     for guest, (on, group) in enumerate(zip(guests.on, guests.group, strict=True)):

@@ -12,14 +12,15 @@ from fleetplan.findings.registry import Evidence, rule
 @rule(
     Rule(
         id="FP501",
-        severity=Severity.WARNING,
-        title="Windows are not planned",
-        message="`policy.windows` is given, but plans do not keep to windows: the plan's times count from whenever it is started",
-        help="A plan states seconds from its start and its order of steps. It does not place steps in calendar time.",
-        fix="Start and pause the rollout by the windows yourself, for example with a gate that needs an approval after every wave.",
+        severity=Severity.NOTE,
+        title="Windows count in UTC, from their first opening",
+        message="`policy.windows` are in UTC, and the times of a plan count from their first opening of the week",
+        help="What disturbs somebody (cordon, migrate, stop, pin) waits for a window; what gives back (upgrade, check, uncordon, start) "
+        "does not. A plan that is started at another time of the week is as safe; only its times are others.",
+        fix="Nothing, if the windows are meant in UTC. While the rollout runs, start none of those steps outside of a window.",
     )
 )
-def windows_not_planned(evidence: Evidence) -> Iterator[Finding]:
+def windows_in_utc(evidence: Evidence) -> Iterator[Finding]:
     """Any window at all."""
     if evidence.fleet.policy.windows:
         yield Finding(rule="FP501", subject="policy", at=evidence.fleet.policy.at)

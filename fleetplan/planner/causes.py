@@ -59,6 +59,11 @@ def _why_immovable(problem: Problem, guest: int) -> Iterator[Cause]:
     record = problem.guest(guest)
     if not record.migratable:
         yield Cause(blocked_on=BlockedOn.PLACEMENT, facts={"guest": str(record.name), "migrate": "never"})
+    elif not problem.copies.can[guest]:
+        numbers = {name: str(number) for name, number in problem.copies.numbers(guest).items()}
+        yield Cause(blocked_on=BlockedOn.CONVERGENCE, facts={"guest": str(record.name), **numbers})
+    elif problem.tolerance.never_move()[guest]:
+        yield Cause(blocked_on=BlockedOn.DISRUPTION, facts={"guest": str(record.name), "max_disrupted": "0"})
     else:
         refusals = tuple(_refusals(problem, guest))
         yield Cause(blocked_on=BlockedOn.FIRMWARE, facts={"guest": str(record.name)}, because=refusals)

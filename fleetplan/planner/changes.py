@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from fleetplan.fleet.model import Fleet, Guest, GuestName, Host, HostName, HostState, Release
+from fleetplan.fleet.model import Fleet, GroupName, Guest, GuestName, Host, HostName, HostState, Release
 from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share, Waiver
 from fleetplan.migration.classes import PINS
 from fleetplan.migration.reasons import Verdict
@@ -15,6 +16,7 @@ from fleetplan.migration.vmm import newest_qemu, parse, profiles
 from fleetplan.planner.causes import by_pool, named, stuck_guests
 from fleetplan.planner.failure import Stuck
 from fleetplan.planner.problem import Problem
+from fleetplan.rollout.columns import NONE
 from fleetplan.rollout.plan import Remedy, RemedyKind
 
 Change = Callable[[Fleet], Fleet]
@@ -82,6 +84,33 @@ def policies(problem: Problem) -> Iterator[Try]:
     if not policy.accept_unknown and _has_verdict(problem, Verdict.UNKNOWN):
         accept: Change = lambda fleet: replace(fleet, policy=replace(fleet.policy, accept_unknown=True))  # noqa: E731 - as above
         yield Try(_relaxed("accept_unknown", "true"), accept)
+
+
+def restraints(problem: Problem, stuck: list[int]) -> Iterator[Try]:
+    """Copies that may be throttled, or take longer; groups that bear more disruptions."""
+    converge = problem.copies.remedy(stuck)
+    if converge is not None:
+        facts = {"throttle": "allow"} if converge.throttle else {}
+        facts |= {} if converge.within_s is None else {"within_s": str(converge.within_s)}
+        change: Change = lambda fleet: replace(fleet, policy=replace(fleet.policy, converge=converge))  # noqa: E731 - one of a row
+        yield Try(Remedy(kind=RemedyKind.THROTTLE, facts=facts), change)
+    of_guest = problem.tolerance.group
+    crowds = Counter((int(of_guest[guest]), int(problem.guests.on[guest])) for guest in stuck if of_guest[guest] != NONE)
+    for number in sorted({number for number, _ in crowds}):
+        name, count = problem.tolerance.names[number], max(crowd for (own, _), crowd in crowds.items() if own == number)
+        yield Try(
+            Remedy(kind=RemedyKind.RAISE_MAX_DISRUPTED, facts={"group": str(name), "max_disrupted": str(count)}), _bearing(name, count)
+        )
+
+
+def _bearing(name: GroupName, count: int) -> Change:
+    """A group bears so many disruptions at a time."""
+
+    def change(fleet: Fleet) -> Fleet:
+        group = replace(fleet.groups[name], max_disrupted=Share(count=count))
+        return replace(fleet, groups={**fleet.groups, name: group})
+
+    return change
 
 
 def _relaxed(key: str, value: str) -> Remedy:

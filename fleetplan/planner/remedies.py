@@ -25,6 +25,7 @@ from fleetplan.planner.changes import (
     reserve,
     restart_stuck,
     restarting_in_place,
+    restraints,
     rules,
     skip,
     waivers,
@@ -130,6 +131,7 @@ def _for_guests(problem: Problem, whole: Bench) -> Iterator[Remedy]:
     pools = {problem.hosts.pool_names[pool] for pool in problem.hosts.pool[problem.guests.on[stuck]].tolist()}
     bench = whole.of(pools) if rest is None and len(pools) < len(problem.hosts.pool_names) else whole
     yield from _that_work(bench, policies(problem))
+    yield from _that_work(bench, restraints(problem, stuck))
     yield from _that_work(bench, waivers(problem, stuck))
     if rest is None:
         yield restart.remedy

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from fleetplan.fleet.model import Fleet, GroupName, Scope
+from fleetplan.fleet.policy import Converge
 from fleetplan.rollout.columns import NONE, Flags, FleetColumns, Numbers, Places
-from fleetplan.rollout.durations import best_links, copies_end
+from fleetplan.rollout.durations import SLOWEST_SHARE, best_links, copies_end, migrations_s
 
 SCALE = tuple(Scope)
 """Places of each scope are numbered by host, rack or zone."""
@@ -135,8 +136,38 @@ class Copies:
     @cached_property
     def can(self) -> Flags:
         """Guests whose copy ends over the fastest link that there is for them."""
+        return self._end(self.link_mib_s)
+
+    @cached_property
+    def link_mib_s(self) -> Numbers:
+        """By guest, the rate of the fastest link from its host to another of the pool that serves; 0 if there is none."""
         hosts = self._hosts
-        return self._end(best_links(hosts.bandwidth_mib_s, hosts.pool, self._serving)[self._guests.on])
+        return best_links(hosts.bandwidth_mib_s, hosts.pool, self._serving)[self._guests.on]
+
+    def numbers(self, guest: int) -> dict[str, int]:
+        """What decides whether the copy of a guest ends over its fastest link."""
+        link, dirty = int(self.link_mib_s[guest]), int(self._guests.dirty_rate_mib_s[guest])
+        found = {"dirties_mib_s": dirty, "link_mib_s": link, "ends_up_to_mib_s": link - -(-link // SLOWEST_SHARE)}
+        if self._converge.throttle or dirty <= found["ends_up_to_mib_s"]:
+            found["takes_s"] = self.takes_s(guest)
+        if self._converge.within_s is not None:
+            found["within_s"] = self._converge.within_s
+        return found
+
+    def takes_s(self, guest: int) -> int:
+        """Seconds of the copy over the fastest link, throttled where it would not end otherwise."""
+        some = slice(guest, guest + 1)
+        return int(migrations_s(self._guests.size[some, 1], self._guests.dirty_rate_mib_s[some], self.link_mib_s[some])[0])
+
+    def remedy(self, guests: list[int]) -> Converge | None:
+        """The least change of policy with which the copies of some guests end; None: no such change does it, or none is needed."""
+        guests = [guest for guest in guests if self._guests.migratable[guest] and not self.can[guest] and self.link_mib_s[guest]]
+        if not guests:
+            return None
+        longest, now = max(map(self.takes_s, guests)), self._converge
+        ends = all(self.numbers(guest)["dirties_mib_s"] <= self.numbers(guest)["ends_up_to_mib_s"] for guest in guests)
+        within = now.within_s if now.within_s is None or longest <= now.within_s else longest
+        return Converge(throttle=now.throttle or not ends, within_s=within)
 
     @cached_property
     def may_not(self) -> Flags:

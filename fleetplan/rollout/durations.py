@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from fleetplan.fleet.model import Guest, Host
 from fleetplan.fleet.policy import Converge
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 CHECK_S = 10
 """From the first answer of an upgraded host to the comparison of what it offers with what was assumed."""
@@ -61,6 +64,8 @@ def copies_end(
 
 def best_links(bandwidth_mib_s: NDArray[np.int64], pool: NDArray[np.int32], serving: NDArray[np.bool_]) -> NDArray[np.int64]:
     """By host, the rate of the fastest link to any other host of its pool that serves; 0 where there is no other."""
+    import numpy as np  # noqa: PLC0415 - check asks for single copies only, and loads no numpy
+
     first = np.zeros(int(pool.max(initial=-1)) + 1, np.int64)
     np.maximum.at(first, pool[serving], bandwidth_mib_s[serving])
     fastest = serving & (bandwidth_mib_s == first[pool])

@@ -11,7 +11,7 @@ import pytest
 from fleetplan.findings.catalogue import RULES, findings
 from fleetplan.findings.registry import CHECKS, Evidence
 from fleetplan.fleet.model import Fleet, Group, GroupName, Guest, GuestName, Host, HostName, HostState, Release, Scope
-from fleetplan.fleet.policy import MaxUnavailable, Policy, Share, Waiver, Window
+from fleetplan.fleet.policy import Converge, MaxUnavailable, Policy, Share, Waiver, Window
 from fleetplan.migration.classes import ClassTable
 
 OLD, NEW = Release("6.12.48", "qemu-10.0.13"), Release("6.18.15", "qemu-11.1.3")
@@ -60,11 +60,21 @@ def expired(fleet: Fleet) -> Fleet:
     return msgspec.structs.replace(fleet, waivers=(waiver,))
 
 
+def apart_though_together(fleet: Fleet) -> Fleet:
+    return msgspec.structs.replace(fleet, groups={GroupName("web"): Group(name=GroupName("web"), together=Scope.RACK)})
+
+
+def writes_faster_than_any_link(fleet: Fleet) -> Fleet:
+    return msgspec.structs.replace(fleet, guests=(guest("g1", "a", dirty_rate_mib_s=2_900), guest("g2", "b", dirty_rate_mib_s=2_800)))
+
+
 FIRES: dict[str, Callable[[Fleet], Fleet]] = {
     "FP401": over_committed,
     "FP402": together,
     "FP403": dead_with_guests,
     "FP404": no_slot_left,
+    "FP406": apart_though_together,
+    "FP407": writes_faster_than_any_link,
     "FP501": windows,
     "FP502": expired,
 }
@@ -98,3 +108,22 @@ def test_every_rule_has_help_and_a_fix() -> None:
         assert rule.title, rule.id
         assert rule.help, rule.id
         assert rule.fix, rule.id
+
+
+def test_the_copy_without_end_is_told_in_numbers_and_only_where_it_has_none() -> None:
+    evidence = Evidence(fleet=writes_faster_than_any_link(SOUND), classes=ClassTable(SOUND), today=date(2026, 11, 24))
+    (found,) = (finding for finding in findings(evidence) if finding.rule == "FP407")
+    assert found.facts == {
+        "guest": "g1",
+        "host": "a",
+        "dirty_mib_s": "2900",
+        "link_mib_s": "2980",
+        "most_mib_s": "2831",
+        "takes_s": "7",
+        "allowed": "",
+    }
+    throttled = Policy(converge=Converge(throttle=True))
+    assert "FP407" not in fired(msgspec.structs.replace(evidence.fleet, policy=throttled))
+    hurried = Policy(converge=Converge(throttle=True, within_s=6))
+    assert "FP407" in fired(msgspec.structs.replace(evidence.fleet, policy=hurried))
+    assert "FP407" not in fired(msgspec.structs.replace(evidence.fleet, policy=Policy(converge=Converge(throttle=True, within_s=7))))

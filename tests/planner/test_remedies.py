@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fleetplan.fleet.model import Fleet, Guest, HostState, Release, Scope
-from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share
+from fleetplan.fleet.model import Fleet, Group, GroupName, Guest, HostState, Release, Scope
+from fleetplan.fleet.policy import Converge, Immovable, MaxUnavailable, Share
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.changes import adding, reserve, restarting_in_place
 from fleetplan.planner.part import part_of
@@ -92,6 +92,40 @@ def test_what_policy_forbids_is_offered_where_it_decides(make: Any) -> None:
     forbidden = make.fleet(hosts, [changes], forbid_psci_change=True)
     if not works(forbidden):
         assert of_kind(refused(forbidden), RemedyKind.RELAX_POLICY)
+
+
+@pytest.mark.parametrize(
+    ("now", "dirty_mib_s", "offered"),
+    [
+        (Converge(), 2_900, {"throttle": "allow"}),
+        (Converge(within_s=6), 2_900, {"throttle": "allow", "within_s": "7"}),
+        (Converge(within_s=6, throttle=True), 2_900, {"throttle": "allow", "within_s": "7"}),
+        (Converge(within_s=6), 2_000, None),
+        (Converge(within_s=1), 2_000, {"within_s": "2"}),
+    ],
+)
+def test_a_copy_that_does_not_end_is_told_with_the_least_change_that_lets_it(
+    make: Any, now: Converge, dirty_mib_s: int, offered: dict[str, str] | None
+) -> None:
+    writes = make.guest("g", "a", memory_mib=1024, dirty_rate_mib_s=dirty_mib_s)
+    fleet = make.fleet([make.host("a"), make.host("b", release=NEW)], [writes], converge=now)
+    if offered is None:
+        assert works(fleet)
+        return
+    told = refused(fleet)
+    (why,) = (cause for cause in chain(told.causes) if cause.blocked_on is BlockedOn.CONVERGENCE)
+    assert (why.facts["dirties_mib_s"], why.facts["link_mib_s"], why.facts["ends_up_to_mib_s"]) == (str(dirty_mib_s), "2980", "2831")
+    assert [remedy.facts for remedy in of_kind(told, RemedyKind.THROTTLE)] == [offered]
+    assert not any(cause.blocked_on is BlockedOn.FIRMWARE for cause in chain(told.causes))
+
+
+def test_a_group_that_bears_no_disruption_is_told_what_it_would_have_to_bear(make: Any) -> None:
+    members = [make.guest(name, "a", group="w") for name in ("g1", "g2")]
+    fleet = make.fleet([make.host("a"), make.host("b", release=NEW)], members)
+    group = Group(name=GroupName("w"), max_disrupted=Share(count=0))
+    told = refused(replace(fleet, groups={group.name: group}))
+    assert {cause.blocked_on for cause in chain(told.causes)} >= {BlockedOn.DISRUPTION}
+    assert of_kind(told, RemedyKind.RAISE_MAX_DISRUPTED)
 
 
 def test_where_two_pools_are_blocked_each_gets_its_hosts_and_both_together_help(make: Any) -> None:

@@ -38,6 +38,8 @@ def cause_sentence(cause: Cause) -> str:
         return _full_class(facts)
     if cause.blocked_on is BlockedOn.VERDICT:
         return _verdict(facts)
+    if cause.blocked_on is BlockedOn.CONVERGENCE and "link_mib_s" in facts:
+        return _convergence(facts)
     return f"{WORDS[cause.blocked_on].format(subject=_subject(facts))}{_tail(facts)}"
 
 
@@ -65,6 +67,17 @@ def _no_room(kind: BlockedOn, facts: Mapping[str, str]) -> str:
     why = "no host of it is upgraded or empty" if kind is BlockedOn.NO_UPGRADED_HOST else "its upgraded hosts have too little room"
     waiting = f"of {counted(int(facts['waiting_hosts']), 'host')} that wait none can be emptied"
     return f"pool {facts['pool']}: {why}, and {waiting}; of {facts['host']}, the first, {lacks}"
+
+
+def _convergence(facts: Mapping[str, str]) -> str:
+    """Why the copy of a guest does not count as ending, in numbers."""
+    if facts["link_mib_s"] == "0":
+        return f"{_subject(facts)}: no other host of its pool serves that it could be copied to"
+    link = f"its fastest link carries {facts['link_mib_s']} MiB/s"
+    if "takes_s" in facts:
+        return f"{_subject(facts)}: {link}, and the copy takes {facts['takes_s']} s; policy allows {facts['within_s']} s"
+    ends = f"a copy ends only up to {facts['ends_up_to_mib_s']} MiB/s"
+    return f"{_subject(facts)} dirties {facts['dirties_mib_s']} MiB/s; {link}, over which {ends}"
 
 
 HOMELESS: Mapping[BlockedOn, str] = {
@@ -184,6 +197,12 @@ def remedy_sentence(remedy: Remedy) -> str:
         case RemedyKind.RAISE_OVERCOMMIT:
             vcpus, memory = (int(facts[f"{what}_per_mille"]) / 1000 for what in ("vcpus", "memory"))
             return f"raise `policy.overcommit` to {{vcpus: {vcpus:g}, memory: {memory:g}}}"
+        case RemedyKind.THROTTLE:
+            slowed = ": guests that write much are slowed down to be copied" if "throttle" in facts else ""
+            keys = {name.removesuffix("_s"): f"{value}s" if name == "within_s" else value for name, value in facts.items()}
+            return f"set `policy.converge` to {{{', '.join(f'{key}: {value}' for key, value in keys.items())}}}{slowed}"
+        case RemedyKind.RAISE_MAX_DISRUPTED:
+            return f"raise `max_disrupted` of group {facts['group']} to {facts['max_disrupted']}"
         case _:
             return f"{REMEDIES[remedy.kind]}{_tail(facts)}"
 
@@ -196,8 +215,6 @@ REMEDIES: Mapping[RemedyKind, str] = {
     RemedyKind.TOGETHER: "all of these together, none can be left out",
     RemedyKind.RELAX_LAST: "let hosts that go last go when it suits (`last`)",
     RemedyKind.RELAX_TOGETHER: "do not keep groups together (`together`)",
-    RemedyKind.RAISE_MAX_DISRUPTED: "raise `max_disrupted` of groups",
-    RemedyKind.THROTTLE: "let the VMM throttle guests, and copies take as long as they take (`policy.converge`)",
     RemedyKind.PIN_AND_RESTART: "pin the PSCI version and restart",
     RemedyKind.CHANGE_RELEASE: "take the kernel together with another VMM",
     RemedyKind.STEPPING_STONE: "roll out another release first, and the target after it",
