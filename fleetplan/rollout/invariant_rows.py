@@ -239,7 +239,7 @@ INVARIANTS: tuple[Invariant, ...] = (
         law="What disturbs anybody (cordon, migrate, stop, pin) starts inside a window of policy, counted from when the plan begins.",
         help="Outside of the windows nobody watches. What gives back (the upgrade of an empty host, check, uncordon, start) never waits "
         "for one: a host that is held up empty, or a guest that stays stopped, helps nobody.",
-        decided_by="`policy.windows`, `plan --start`",
+        decided_by="`policy.windows`",
     ),
     Invariant(
         id=InvariantId.DRAINED,
