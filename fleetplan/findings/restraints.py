@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from fleetplan.findings.capacity import SERVING, place_of
 from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.findings.registry import Evidence, rule
-from fleetplan.fleet.model import Fleet, Host, HostName
+from fleetplan.fleet.model import Fleet, GroupName, Host, HostName, Scope
 from fleetplan.fleet.table import Among
-from fleetplan.rollout.durations import SLOWEST_SHARE, copy_ends, migration_s
+from fleetplan.rollout.copying import SLOWEST_SHARE, copy_ends, migration_s
 
 
 @rule(
@@ -39,18 +39,23 @@ groups: {web: {together: host}}
 def together_is_apart(evidence: Evidence) -> Iterator[Finding]:
     """Groups with `together` whose members are in several places."""
     fleet, guests = evidence.fleet, evidence.fleet.guests
-    wanted = {number for number, name in enumerate(guests.group_names) if name in fleet.groups and fleet.groups[name].together is not None}
+    scopes = {number: _together(fleet, name) for number, name in enumerate(guests.group_names) if _together(fleet, name) is not None}
     members: dict[int, list[int]] = {}
-    for guest, group in enumerate(guests.group) if wanted else ():
-        if group in wanted:
-            members.setdefault(group, []).append(guest)
+    for guest, number in enumerate(guests.group) if scopes else ():
+        if number in scopes:
+            members.setdefault(number, []).append(guest)
     hosts = {host.name: host for host in fleet.hosts}
     for number, inside in sorted(members.items(), key=lambda item: guests.group_names[item[0]]):
-        group = fleet.groups[guests.group_names[number]]
-        places = {place_of(hosts[guests.host_names[guests.on[guest]]], group.together) for guest in inside if group.together is not None}
-        if len(places) > 1 and group.together is not None:
-            facts = {"group": group.name, "scope": group.together.value, "places": str(len(places))}
+        group, scope = fleet.groups[guests.group_names[number]], scopes[number] or Scope.HOST
+        places = {place_of(hosts[guests.host_names[guests.on[guest]]], scope) for guest in inside}
+        if len(places) > 1:
+            facts = {"group": group.name, "scope": scope.value, "places": str(len(places))}
             yield Finding(rule="FP406", subject=group.name, at=group.at, guests=Among(guests.names, inside), facts=facts)
+
+
+def _together(fleet: Fleet, name: GroupName) -> Scope | None:
+    """In what the members of a group stay together; None: they need not."""
+    return fleet.groups[name].together if name in fleet.groups else None
 
 
 @rule(

@@ -10,7 +10,8 @@ import numpy as np
 from fleetplan.fleet.model import Fleet, GroupName, Scope
 from fleetplan.fleet.policy import Converge
 from fleetplan.rollout.columns import NONE, Flags, FleetColumns, Numbers, Places
-from fleetplan.rollout.durations import SLOWEST_SHARE, best_links, copies_end, migrations_s
+from fleetplan.rollout.copying import SLOWEST_SHARE
+from fleetplan.rollout.durations import best_links, copies_end, migrations_s
 
 SCALE = tuple(Scope)
 """Places of each scope are numbered by host, rack or zone."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import numpy as np
+from numpy.typing import NDArray
 
-from fleetplan.fleet.model import Guest, Host
 from fleetplan.fleet.policy import Converge
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+from fleetplan.rollout.copying import SLOWEST_SHARE
 
 CHECK_S = 10
 """From the first answer of an upgraded host to the comparison of what it offers with what was assumed."""
@@ -25,31 +22,12 @@ UNCORDON_S = 1
 BACK_S = CHECK_S + UNCORDON_S
 """From the first answer of an upgraded host until it takes guests again."""
 
-SLOWEST_SHARE = 20
-"""A guest that dirties memory nearly as fast as a link carries it is throttled by the VMM (auto-converge): a migration is never
-forecast to be slower than a twentieth of the link's rate."""
-
-
-def migration_s(guest: Guest, source: Host, destination: Host) -> int:
-    """Seconds to copy the guest's memory at the slower end's rate, less what it dirties meanwhile; at least 1."""
-    link = min(source.bandwidth_mib_s, destination.bandwidth_mib_s)
-    rate = max(link - guest.dirty_rate_mib_s, -(-link // SLOWEST_SHARE), 1)
-    return max(-(-guest.memory_mib // rate), 1)
-
 
 def migrations_s(memory_mib: NDArray[np.int64], dirty_mib_s: NDArray[np.int64], link_mib_s: NDArray[np.int64]) -> NDArray[np.int64]:
     """`migration_s` for many at once; the link's rate is that of its slower end."""
     rate = (link_mib_s - dirty_mib_s).clip(min=(-(-link_mib_s // SLOWEST_SHARE)).clip(min=1))
     seconds: NDArray[np.int64] = (-(-memory_mib // rate)).clip(min=1)
     return seconds
-
-
-def copy_ends(guest: Guest, source: Host, destination: Host, converge: Converge) -> bool:
-    """Whether a migration counts as ending: the link outruns the guest, or the VMM throttles it; and it takes no longer than allowed."""
-    link = min(source.bandwidth_mib_s, destination.bandwidth_mib_s)
-    outruns = link - guest.dirty_rate_mib_s >= -(-link // SLOWEST_SHARE)
-    in_time = converge.within_s is None or migration_s(guest, source, destination) <= converge.within_s
-    return (outruns or converge.throttle) and in_time
 
 
 def copies_end(
@@ -64,8 +42,6 @@ def copies_end(
 
 def best_links(bandwidth_mib_s: NDArray[np.int64], pool: NDArray[np.int32], serving: NDArray[np.bool_]) -> NDArray[np.int64]:
     """By host, the rate of the fastest link to any other host of its pool that serves; 0 where there is no other."""
-    import numpy as np  # noqa: PLC0415 - check asks for single copies only, and loads no numpy
-
     first = np.zeros(int(pool.max(initial=-1)) + 1, np.int64)
     np.maximum.at(first, pool[serving], bandwidth_mib_s[serving])
     fastest = serving & (bandwidth_mib_s == first[pool])

@@ -9,7 +9,7 @@ from fleetplan.migration import messages
 from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
 from fleetplan.migration.reasons import Judgment, Verdict
 from fleetplan.migration.ways import Move, Way, ways
-from fleetplan.rollout.durations import migration_s
+from fleetplan.rollout.copying import migration_s
 
 
 class MoveReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from fleetplan.fleet.model import Fleet, HostName, HostState
 from fleetplan.rollout import durations
+from fleetplan.rollout.copying import migration_s
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, PlanStatus, Step, StepId, StepKind, Wave
 
@@ -92,7 +93,7 @@ def _durations(fleet: Fleet, plan: Plan) -> Iterator[Violation]:
         if step.kind is StepKind.UPGRADE and step.host is not None:
             least = hosts[step.host].reboot_s
         elif step.guest is not None and step.source is not None and step.destination is not None:
-            least = durations.migration_s(guests[step.guest], hosts[step.source], hosts[step.destination])
+            least = migration_s(guests[step.guest], hosts[step.source], hosts[step.destination])
         if step.duration_s < least:
             yield Violation(invariant=InvariantId.DURATION, subject=step.id)
 

@@ -15,7 +15,7 @@ from fleetplan.firmware.registers import psci_value
 from fleetplan.fleet.model import Fleet, GroupName, Guest, GuestName, Host, HostName, HostState, Release, Scope
 from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.classes import PINS, ClassTable, GuestClassId
-from fleetplan.rollout.durations import copy_ends
+from fleetplan.rollout.copying import copy_ends
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, Step, StepKind
 

@@ -15,7 +15,7 @@ from fleetplan.inventory.load import load
 from fleetplan.judge.verify import CHECKS, verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import plan as make_plan
-from fleetplan.rollout.durations import migration_s
+from fleetplan.rollout.copying import migration_s
 from fleetplan.rollout.invariant_rows import INVARIANTS
 from fleetplan.rollout.invariants import Invariant, InvariantId
 from fleetplan.rollout.plan import Plan, Step, StepKind

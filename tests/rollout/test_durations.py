@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetplan.fleet.model import Guest, GuestName, Host, HostName, Release
-from fleetplan.rollout.durations import drain_s, migration_s
+from fleetplan.rollout.copying import migration_s
+from fleetplan.rollout.durations import drain_s
 
 
 def host(bandwidth_mib_s: int) -> Host:

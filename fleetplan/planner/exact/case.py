@@ -14,7 +14,8 @@ import numpy as np
 from fleetplan.fleet.model import Fleet, Guest, HostState, Scope
 from fleetplan.fleet.policy import GateRule, Immovable
 from fleetplan.migration.classes import ClassTable
-from fleetplan.rollout.durations import CHECK_S, START_S, STOP_S, UNCORDON_S, migration_s
+from fleetplan.rollout.copying import migration_s
+from fleetplan.rollout.durations import CHECK_S, START_S, STOP_S, UNCORDON_S
 
 Size = tuple[int, int]
 """vCPUs and MiB."""
