@@ -17,7 +17,6 @@ from fleetplan.rollout.columns import (
     FleetColumns,
     Numbers,
     Places,
-    Steps,
     fleet_columns,
     step_columns,
 )
@@ -55,8 +54,8 @@ class Layout:
 
     @cached_property
     def _given(self) -> list[Step]:
-        """Steps as they stand in a plan that is made of records."""
-        return [step for wave in self.plan.waves if not isinstance(wave.steps, Steps) for step in wave.steps]
+        """Steps as they stand in a plan whose columns could not be taken as they are."""
+        return [step for wave in self.plan.waves for step in wave.steps]
 
     def record(self, step: int) -> Step:
         """A step as the plan has it."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from fleetplan.fleet.model import Fleet, Release
-from fleetplan.judge.verify import CHECKS
+from fleetplan.judge.verify import CHECKS, verify
+from fleetplan.migration.classes import ClassTable
 from fleetplan.rollout.invariant_rows import INVARIANTS
 from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import BlockedOn, Cause, Plan, PointOfNoReturn, Step, StepKind
@@ -125,3 +126,9 @@ def test_no_step_can_start_earlier_than_it_may(plan: Plan, judge: Judge, data: s
     victim = data.draw(st.sampled_from([step for step in steps_of(plan) if step.after]))
     bound = max(step.end_s for step in steps_of(plan) if step.id in victim.after)
     assert judge(changed(plan, victim, start_s=bound - earlier))
+
+
+def test_a_plan_fresh_from_the_planner_is_judged_for_a_fleet_without_one_of_its_guests(fleet: Fleet, plan: Plan) -> None:
+    other = replace(fleet, guests=tuple(guest for guest in fleet.guests if guest.name != "web-1"))
+    broken = verify(other, ClassTable(other), plan, digest=plan.inventory_digest)
+    assert {violation.invariant for violation in broken} >= {InvariantId.STEPS}

@@ -19,6 +19,8 @@ FACTS = {
 }
 CHANGES = {"hosts": "1", "vcpus": "80", "memory_mib": "524288", "zone": "b", "pool": "p", "like": "h", "key": "k", "value": "v"} | {
     "reserve": "5%",
+    "group": "w",
+    "max_disrupted": "2",
     "vcpus_per_mille": "1100",
     "memory_per_mille": "1000",
 }
