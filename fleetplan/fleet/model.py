@@ -210,6 +210,10 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
         """Whether a host is upgraded when all others have been."""
         return host.last or any(fnmatchcase(host.name, pattern) for pattern in self.policy.last)
 
+    def those_last(self) -> list[bool]:
+        """By host, whether it goes last."""
+        return [self.goes_last(host) for host in self.hosts] if self.policy.last else [host.last for host in self.hosts]
+
     def __post_init__(self) -> None:
         """Guests are a table, however they were given."""
         msgspec.structs.force_setattr(self, "guests", GuestTable.of(self.guests))

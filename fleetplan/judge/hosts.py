@@ -130,8 +130,7 @@ def last(case: Case) -> Iterator[Violation]:
 
 def _first_and_last(case: Case) -> tuple[Places, Places]:
     """Hosts of the plan that do not go last and have an uncordon; those that do, and have a cordon."""
-    fleet = case.fleet
-    goes_last = np.array([fleet.goes_last(host) for host in fleet.hosts], np.bool_)
+    goes_last = np.array(case.fleet.those_last(), np.bool_)
     if not goes_last.any():
         nobody = np.zeros(0, np.int32)
         return nobody, nobody

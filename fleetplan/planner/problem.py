@@ -99,7 +99,7 @@ class Problem:
         self.tolerance = Tolerance.of(fleet)
         self.movable: Flags = self.guests.migratable & self.copies.can & ~self.tolerance.never_move()
         """Guests that may migrate, and whose copies end."""
-        self.last: Flags = np.array([fleet.goes_last(host) for host in fleet.hosts], np.bool_)
+        self.last: Flags = np.array(fleet.those_last(), np.bool_)
         self.fate = self._fates()
         self.choosy: Flags = self.guests.choosy | self.copies.may_not | (self.together.home != NONE)
         """Guests that may not land everywhere."""

@@ -57,7 +57,11 @@ def resources_of(fleet: Fleet) -> tuple[Resource, ...]:
 
 def host_sizes(fleet: Fleet, resources: tuple[Resource, ...]) -> Numbers:
     """By host and resource, what is installed."""
-    return np.array([[_installed(host, resource) for resource in resources] for host in fleet.hosts], np.int64).reshape(-1, len(resources))
+    if resources == ALWAYS:
+        sizes = [size for host in fleet.hosts for size in (host.vcpus, host.memory_mib)]
+    else:
+        sizes = [_installed(host, resource) for host in fleet.hosts for resource in resources]
+    return np.array(sizes, np.int64).reshape(-1, len(resources))
 
 
 def _installed(host: Host, resource: Resource) -> int:
