@@ -25,12 +25,15 @@ from fleetplan.firmware.platforms import (
     Branch,
     Store,
     Switches,
+    bhb_affected,
     bhb_state,
     read_second,
     spectre_v2_state,
     spectre_v2_texts,
+    ssb_affected,
     ssb_state,
     store_bypass_text,
+    v2_affected,
 )
 from fleetplan.firmware.vcpu import Levels
 
@@ -263,6 +266,57 @@ def _place(first: Answer, third: Answer, second: Answer) -> int:
     """The number of a set of answers; that of no answer at all is 0."""
     order = list(Answer)
     return order.index(first) + len(order) * (order.index(third) + len(order) * order.index(second))
+
+
+# --- whether there is anything to mitigate ------------------------------------------------------------------------------------------
+
+
+class Affected(NamedTuple):
+    """Of v2, v4 and BHB, whether a host's CPUs are affected: one answer each, or both where the facts leave it open."""
+
+    spectre_v2: frozenset[bool]
+    spectre_v4: frozenset[bool]
+    spectre_bhb: frozenset[bool]
+
+
+EITHER = frozenset({False, True})
+
+
+@lru_cache(maxsize=4096)
+def affected(facts: LevelFacts, read_on: KernelProfile, profile: KernelProfile, levels: Levels | None) -> Affected:
+    """Whether the CPU of a host is affected, from facts read on `read_on` and the levels that it has on `profile` (None: any).
+
+    A level does not say so: kernels that do not know BHB have level 0 on every CPU, and up to 6.12.23 one that no list names counts as
+    unaffected. This is the view of the newest kernel. Complexity: as `host_levels`.
+    """
+    for given, cpus, switches in _readings(facts, read_on, profile):
+        branch = {
+            (v2_affected(cpu, half), bhb_affected(cpu, half))
+            for cpu, words in product(cpus, switches)
+            for half in _branches(cpu)
+            if _would_show(given, cpu, half, words, read_on) and (levels is None or _has_levels(levels, cpu, half, words, profile))
+        }
+        store = {
+            ssb_affected(cpu, half)
+            for cpu, words in product(cpus, switches)
+            for half in _stores(cpu)
+            if _agrees_on_store(given, _store_half(cpu, half, words, read_on), read_on)
+            and (levels is None or (ssb_state(cpu, half, profile, words), half.ssbs) == (levels.ssb, levels.ssbs))
+        }
+        if branch and store:
+            return Affected(frozenset(v2 for v2, _ in branch), frozenset(store), frozenset(bhb for _, bhb in branch))
+    return Affected(EITHER, EITHER, EITHER)
+
+
+def _has_levels(levels: Levels, cpu: Cpu, half: Branch, words: Switches, profile: KernelProfile) -> bool:
+    have = (spectre_v2_state(cpu, half, profile, words), bhb_state(cpu, half, profile, words))
+    return have == (levels.spectre_v2, levels.bhb)
+
+
+def affected_of_several(designs: Iterable[Affected]) -> Affected:
+    """Of a host whose CPUs differ: affected if any of them is."""
+    v2, v4, bhb = (frozenset(map(any, product(*each))) for each in zip(*designs, strict=True))
+    return Affected(v2, v4, bhb)
 
 
 # --- hosts with several CPU designs -------------------------------------------------------------------------------------------------

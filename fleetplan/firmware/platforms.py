@@ -128,6 +128,21 @@ def bhb_state(cpu: Cpu, branch: Branch, profile: KernelProfile, switches: Switch
     return MITIGATED if helped else VULNERABLE
 
 
+def v2_affected(cpu: Cpu, branch: Branch) -> bool:
+    """Whether the CPU needs help against v2, by the lists of the newest kernel, whatever an older one takes it for."""
+    return not (branch.csv2 or cpu.v2_safe or branch.workaround_1 is Answer.NOT_HERE)
+
+
+def bhb_affected(cpu: Cpu, branch: Branch) -> bool:
+    """As `v2_affected`, of BHB: `affected unless CSV2 is 3 or safe-listed` (4.4, the rule of e403e8538359)."""
+    return branch.csv2 != 3 and not cpu.bhb_safe
+
+
+def ssb_affected(cpu: Cpu, store: Store) -> bool:
+    """As `v2_affected`, of v4. Firmware is not asked on a CPU that has SSBS (4.1)."""
+    return not cpu.v4_safe and (store.ssbs or store.workaround_2 not in {Answer.NOT_HERE, Answer.NOT_REQUIRED})
+
+
 def ssb_state(cpu: Cpu, store: Store, profile: KernelProfile, switches: Switches) -> int:
     """State of v4. From 5.10 it is a maximum like the others; before, the global ssbd state (4.1, 4.2)."""
     off = switches.mitigations_off or switches.ssbd == "force-off"

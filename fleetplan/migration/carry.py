@@ -30,7 +30,8 @@ class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     `process` is the VMM that runs the guest, where it is another than its host's. `pin` is the value of the PSCI property in its
     configuration, which is sent along, None without one. `psci` is the version that it has, `bitmaps` the service bitmaps by register
     name (empty where its kernel has none). `carried` are its other registers. `promise` is what it saw at its last boot. `waived` are
-    the registers whose loss is accepted. Levels are not here: they are read from the host it is on.
+    the registers whose loss is accepted. `assumed_birth`: where it cold booted is not stated, `assumed_promise`: nor where it looked since;
+    then it is taken to have booted where it was, which may not be so. Levels are not here: they are read from the host it is on.
     """
 
     features: frozenset[Feature]
@@ -45,6 +46,7 @@ class GuestState(msgspec.Struct, frozen=True, kw_only=True):
     psci_max: int | None = None
     waived: frozenset[str] = frozenset()
     assumed_birth: bool = False
+    assumed_promise: bool = False
 
 
 class Possible(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,4 +143,4 @@ def born(kvm: Kvm, features: frozenset[Feature], carried: Carried, pin: int | No
 
 def rebooted(state: GuestState, kvm: Kvm) -> GuestState:
     """A warm reboot: PSCI version and bitmaps stay, and the guest looks again."""
-    return replace(state, promise=view(resumed(state, kvm), kvm))
+    return replace(state, promise=view(resumed(state, kvm), kvm), assumed_promise=False)

@@ -160,13 +160,15 @@ class ClassTable:
         """All that the guest may be now: as it was born, carried to where it is if it was born elsewhere."""
         equipment = guest.equipment
         here = suited(self._offers[host], features_of(equipment, self._offers[host]), equipment.bound_to)
+        assumed = guest.born is None or (guest.born.kernel is None and guest.born.registers is None)
         own = {
             "machine": guest.machine,
             "equipment": equipment,
             "process": guest.vmm,
             "psci_max": _psci_max(guest),
             "waived": waived,
-            "assumed_birth": guest.born is None,
+            "assumed_birth": assumed,
+            "assumed_promise": assumed and (guest.rebooted is None or not guest.rebooted.ever),
         }
         for possible in self._births.possible(guest.born, guest.rebooted, here, equipment.bound_to):
             yield replace(possible, state=replace(possible.state, **own))

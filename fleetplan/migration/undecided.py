@@ -31,7 +31,7 @@ def deciding_facts(ways: Sequence[Told], source: HostOffer, destination: HostOff
     """
     answers = [(way.choices, _alike(way.verdict)) for way in ways]
     within = tuple(dict.fromkeys(fact for way in ways if way.verdict is Verdict.UNKNOWN for fact in way.missing))
-    found = tuple(tuple(_sharpened(fact, group, answers, source, destination) for fact in group) for group in deciding(answers))
+    found = tuple(tuple(sharpened(fact, group, answers, source, destination) for fact in group) for group in deciding(answers))
     return tuple((*group, *within) for group in found) or (within or (ALL,),)
 
 
@@ -43,7 +43,7 @@ def _alike(verdict: Verdict) -> Verdict:
     return Verdict.CHANGES if verdict is Verdict.SAFE else verdict
 
 
-def _sharpened(fact: Fact, group: Facts, answers: Sequence[tuple[Choices, Hashable]], source: HostOffer, destination: HostOffer) -> Fact:
+def sharpened(fact: Fact, group: Facts, answers: Sequence[tuple[Choices, Hashable]], source: HostOffer, destination: HostOffer) -> Fact:
     """Of a machine's levels, the evidence that is enough to tell apart those which lead to different verdicts."""
     if fact.kind is not FactKind.LEVELS or fact.of == Role.BIRTHPLACE:
         return fact

@@ -110,7 +110,8 @@ def test_of_guests_that_hopped_once_between_hosts_of_one_kind_records_say_all(tw
 
 
 def certain(table: ClassTable, kind: int) -> frozenset[object]:
-    plain = [replace(possible, state=replace(possible.state, assumed_birth=False), given=()) for possible in table.possible(kind)]
+    said = {"assumed_birth": False, "assumed_promise": False}
+    plain = [replace(possible, state=replace(possible.state, **said), given=()) for possible in table.possible(kind)]
     return frozenset((str(replace(possible.state, carried=None)), tuple(possible.state.carried.registers.values())) for possible in plain)
 
 
