@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fleetplan.findings import capacity, migration, policy, restraints  # noqa: F401 - importing a family declares its rules
+from fleetplan.findings import capacity, exposure, migration, policy, restraints  # noqa: F401 - importing a family declares its rules
 from fleetplan.findings.finding import RANK, Finding, Rule
 from fleetplan.findings.inventory_rules import INVENTORY_RULES
 from fleetplan.findings.registry import CHECKS, Evidence

@@ -9,20 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from functools import cached_property
 
 import msgspec
 
 from fleetplan.findings.finding import Finding, Rule
 from fleetplan.fleet.model import Fleet
 from fleetplan.migration.classes import ClassTable
+from fleetplan.rollout.audit import Band, bands
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What rules look at. `today` is the day as of which waivers count."""
 
     fleet: Fleet
     classes: ClassTable
     today: date
+
+    @cached_property
+    def bands(self) -> tuple[Band, ...]:
+        """What guests are exposed to; several rules look."""
+        return bands(self.fleet, self.classes)[0]
 
 
 Check = Callable[[Evidence], Iterator[Finding]]

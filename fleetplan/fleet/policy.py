@@ -102,6 +102,33 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
 
 
+class TimeoutAction(StrEnum):
+    """What Nova does with a migration that takes too long (`live_migration_timeout_action`)."""
+
+    ABORT = "abort"
+    FORCE_COMPLETE = "force_complete"
+
+
+class KubeVirt(msgspec.Struct, frozen=True, kw_only=True):
+    """What KubeVirt's `spec.configuration.migrations`, or a MigrationPolicy, permits."""
+
+    allow_post_copy: bool = False
+
+
+class Nova(msgspec.Struct, frozen=True, kw_only=True):
+    """What `[libvirt]` of nova.conf permits; fields as there, without `live_migration_`."""
+
+    permit_post_copy: bool = False
+    timeout_action: TimeoutAction = TimeoutAction.ABORT
+
+
+class Orchestrators(msgspec.Struct, frozen=True, kw_only=True):
+    """How whoever carries out migrations is set up; None: it is not known to carry out any."""
+
+    kubevirt: KubeVirt | None = None
+    nova: Nova | None = None
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Limits and choices of the operator.
 
@@ -111,7 +138,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     none, or for those whose names match a pattern (fnmatch).
     `accept_unknown`: plans may use moves whose verdict is UNKNOWN. `forbid_psci_change`: a move that changes the PSCI version
     that a guest sees is not allowed. `probe_twins`: a probe speaks for the host's twins, which have none of their own. `last` are name
-    patterns (fnmatch) of hosts that are upgraded when all others have been.
+    patterns (fnmatch) of hosts that are upgraded when all others have been. `orchestrators`: how those that carry out migrations are set up.
     """
 
     max_unavailable: MaxUnavailable = DEFAULT_MAX_UNAVAILABLE
@@ -129,6 +156,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     converge: Converge = Converge()
     last: tuple[str, ...] = ()
     probe_twins: bool = False
+    orchestrators: Orchestrators = Orchestrators()
     at: Location = NOWHERE
 
     def wants_way_back(self, guest: str) -> bool:

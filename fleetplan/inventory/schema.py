@@ -9,7 +9,19 @@ import msgspec
 
 from fleetplan.findings import inventory_rules as rules
 from fleetplan.fleet.model import Disks, HostState, Release, Scope
-from fleetplan.fleet.policy import Converge, GateRule, Immovable, MaxUnavailable, OnFailure, OnHostFailure, Window
+from fleetplan.fleet.policy import (
+    Converge,
+    GateRule,
+    Immovable,
+    KubeVirt,
+    MaxUnavailable,
+    Nova,
+    OnFailure,
+    OnHostFailure,
+    Orchestrators,
+    TimeoutAction,
+    Window,
+)
 from fleetplan.inventory import values as v
 from fleetplan.inventory.events import MapNode, Mark, Node
 from fleetplan.inventory.values import BAD, Place, Reader
@@ -180,6 +192,18 @@ ON_FAILURE: Kind = {
     "retries": Key(read=v.integer(0, 100), help="times a failed step is tried again (default: 1)"),
 }
 
+KUBEVIRT: Kind = {"allowPostCopy": Key(read=v.boolean, help="as in spec.configuration.migrations, or a MigrationPolicy (default: false)")}
+NOVA: Kind = {
+    "live_migration_permit_post_copy": Key(read=v.boolean, help="as in [libvirt] of nova.conf (default: false)"),
+    "live_migration_timeout_action": Key(read=v.word(TimeoutAction), help="abort or force_complete, as there (default: abort)"),
+}
+ORCHESTRATORS: Kind = {
+    "kubevirt": Key(
+        read=lambda node, place: _kubevirt(section(KUBEVIRT, node, place)), help="how KubeVirt is set up, if it carries out migrations"
+    ),
+    "nova": Key(read=lambda node, place: _nova(section(NOVA, node, place)), help="how Nova is set up, if it carries out migrations"),
+}
+
 POLICY: Kind = {
     "max_unavailable": Key(
         read=lambda node, place: built(MaxUnavailable, section(MAX_UNAVAILABLE, node, place)),
@@ -210,6 +234,10 @@ POLICY: Kind = {
         read=lambda node, place: built(Converge, _converge(section(CONVERGE, node, place))), help="which migrations count as ending"
     ),
     "last": Key(read=v.several(v.text), help="name patterns of hosts that are upgraded when all others have been"),
+    "orchestrators": Key(
+        read=lambda node, place: built(Orchestrators, section(ORCHESTRATORS, node, place)),
+        help="how those that carry out migrations are set up, for `check`",
+    ),
     "streams": Key(read=v.integer(1, 1000), help="migrations that a host sends, and receives, at a time (default: 1)"),
 }
 
@@ -250,6 +278,14 @@ def _converge(found: Any) -> Any:
 
 def _window(found: Any) -> Any:
     return found if found is BAD else {f"{name}_min" if name != "days" else name: value for name, value in found.items()}
+
+
+def _kubevirt(found: Any) -> Any:
+    return found if found is BAD else KubeVirt(allow_post_copy=found.get("allowPostCopy", False))
+
+
+def _nova(found: Any) -> Any:
+    return found if found is BAD else Nova(**{name.removeprefix("live_migration_"): value for name, value in found.items()})
 
 
 def built(record: Callable[..., Any], found: Any) -> Any:

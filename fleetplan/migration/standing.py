@@ -1,4 +1,4 @@
-"""What guests of a class are to every flaw, in all ways in which they and their hosts may be; which restart heals it; and how many they are.
+"""What guests of a class are to every flaw, however they and their hosts may be; which restart heals it; and how many guests they are.
 
 Where a birth is only assumed, a guest may have been born, or have looked, elsewhere: then counts are `at least` and `at most`.
 """
@@ -101,15 +101,23 @@ class Standings(msgspec.Struct, frozen=True, kw_only=True):
         """What that restart heals, or settles where it is not known."""
         return tuple(each.item for each in self.items if each.restart is not None)
 
+    def restarted(self) -> Standings:
+        """What the guest is after that restart."""
+        return replace(self, items=tuple(each if each.restart is None else _safe(each.item) for each in self.items))
+
     @property
     def lasting(self) -> bool:
         """Whether it may be exposed even after that restart."""
         return any(each.at_most and each.restart is None for each in self.items)
 
 
+def _safe(item: Item) -> Standing:
+    return Standing(item=item, exposure=Exposure.PROTECTED, may=(Exposure.PROTECTED,))
+
+
 # --- what may be so -----------------------------------------------------------------------------------------------------------------
 
-BIRTH = Fact(kind=FactKind.BIRTH, of=Role.GUEST.value, words="`born` (kernel, PSCI pin)")
+BIRTH = Fact(kind=FactKind.BIRTH, of=Role.GUEST.value, words="`born.kernel` (and `born.psci`)")
 
 
 def _as_it_may_be(state: GuestState) -> Iterator[tuple[GuestState, Choices]]:
@@ -247,16 +255,20 @@ def _silicon(item: Item, here: HostOffer) -> Fact:
     elif item is Item.SPECTRE_V4:
         words = "the spec_store_bypass text"
     else:
-        words = "a probe on a kernel that takes unknown CPUs for affected (6.1.135, 6.12.24, 6.15 or later)"
+        words = "a probe, on a kernel that takes unknown CPUs for affected (6.1.135, 6.12.24, 6.15 or later),"
     return Fact(kind=FactKind.REGISTERS, of=Role.SOURCE.value, words=words)
 
 
 @lru_cache(maxsize=8192)
 def _boot(state: GuestState, here: HostOffer) -> Boot | None:
-    """The cold boot that takes the least: as the guest is configured, without its pin, or with the newest pin that will do."""
+    """The cold boot that changes least: as the guest is configured; if that is without a pin, with the newest that will do.
+
+    A pin that hides everything gives way to the oldest that does not: it was set for old kernels, and those that know pins accept 1.0.
+    """
     if state.machine is not None and any(knows_machine(vmm, state.machine) is False for vmm in here.vmms):
         return None
-    pins = dict.fromkeys((state.pin, None, *map(fw.psci_value, PINS)))
+    newest_first = tuple(map(fw.psci_value, PINS))
+    pins = (None, *newest_first) if state.pin is None else (state.pin, *reversed(newest_first), None)
     return next((Boot(pin, changed=pin != state.pin) for pin in pins if _will_do(pin, state, here)), None)
 
 
@@ -313,14 +325,14 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     at_most: int
 
 
-def tally(pairs: Mapping[Pair, int], known: Exposures) -> Tally:
-    """Count guests, given how many there are of each class on each class of hosts. O(pairs)."""
-    found = [(known.of(*pair), number) for pair, number in pairs.items() if number]
+def tally(found: Iterable[tuple[Standings, int]]) -> Tally:
+    """Count guests, given how many there are of each kind. O(kinds)."""
+    kinds = [(each, number) for each, number in found if number]
     return Tally(
-        guests=sum(number for _, number in found),
-        items=tuple(_count(place, found) for place in range(len(MITIGATIONS))),
-        at_least=sum(number for each, number in found if each.at_least),
-        at_most=sum(number for each, number in found if each.at_most),
+        guests=sum(number for _, number in kinds),
+        items=tuple(_count(place, kinds) for place in range(len(MITIGATIONS))),
+        at_least=sum(number for each, number in kinds if each.at_least),
+        at_most=sum(number for each, number in kinds if each.at_most),
     )
 
 

@@ -59,19 +59,20 @@ def sharpened(fact: Fact, group: Facts, answers: Sequence[tuple[Choices, Hashabl
     return replace(fact, words=words or fact.words)
 
 
-def asks(fact: Fact) -> str:
-    """What to find out, and whose."""
+def asks(fact: Fact, *, resident: bool = False) -> str:
+    """What to find out, and whose. `resident`: it is not about a move, so that the source is simply the host."""
     if fact.kind is FactKind.EQUIPMENT:
         return fact.words
+    whose = "host" if resident and fact.of == Role.SOURCE else fact.of
     match fact.of, fact.words:
         case Role.BIRTHPLACE, _:
             return "`born.registers` of the guest (a dump)"
         case Role.SOURCE | Role.DESTINATION, mitigations.BY_PROBE:
-            return f"a probe of the {fact.of}"
+            return f"a probe of the {whose}"
         case Role.SOURCE | Role.DESTINATION, mitigations.BY_TARGET_PROBE:
-            return f"a probe of a host like the {fact.of} on its kernel"
+            return f"a probe of a host like the {whose} on its kernel"
         case Role.SOURCE | Role.DESTINATION | Role.GUEST, _:
-            return f"{fact.words} of the {fact.of}"
+            return f"{fact.words} of the {whose}"
         case _:
             return fact.words
 

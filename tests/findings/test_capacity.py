@@ -91,9 +91,10 @@ def test_the_rule_fires_where_it_should_and_only_there(rule: str) -> None:
 
 
 def test_over_commitment_counts_each_resource_with_overcommit() -> None:
+    fleet = over_committed(SOUND)
     facts = [
         finding.facts
-        for finding in findings(Evidence(fleet=over_committed(SOUND), classes=ClassTable(SOUND), today=date(2026, 11, 24)))
+        for finding in findings(Evidence(fleet=fleet, classes=ClassTable(fleet), today=date(2026, 11, 24)))
         if finding.rule == "FP401"
     ]
     assert {(fact["resource"], fact["excess"]) for fact in facts} == {("MiB of memory", "808"), ("vCPUs", "1")}
