@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from fleetplan.migration.reasons import Judgment
     from fleetplan.migration.register_file import RegisterRow
     from fleetplan.output.graphs import Drawing
+    from fleetplan.rollout.audit import Audit
     from fleetplan.rollout.guest_report import GuestReport
     from fleetplan.rollout.invariants import Invariant, Violation
     from fleetplan.rollout.move_report import MoveReport
     from fleetplan.rollout.moves import MoveKind
     from fleetplan.rollout.plan import Infeasible, Plan
     from fleetplan.rollout.tally import Course
+    from fleetplan.rollout.timeline import Moment
     from fleetplan.rollout.waits import Stretch
     from fleetplan.rollout.why import Story
 
@@ -239,6 +241,27 @@ def continued(subject: Study, waves: int) -> Study:
 
 def _changed(subject: Study, whole: Fleet, states: GuestStates | None) -> Study:
     return Study(whole, replace(whole, waivers=subject.fleet.waivers), subject.remarks, subject.today, states, subject.progress)
+
+
+class Audited(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fleet is exposed to at a moment, and over a rollout (empty: there is no plan). `subject` is the fleet at that moment."""
+
+    subject: Study
+    audit: Audit
+    moments: tuple[Moment, ...] = ()
+
+
+def audit(subject: Study, plan: Plan | None = None, wave: int = 0) -> Audited:
+    """Audit a fleet now, or once the first waves of a plan have ended. Raises PlanRefusedError, NoSuchWaveError."""
+    from fleetplan.rollout.audit import audit as audited  # noqa: PLC0415 - only who audits
+
+    if plan is None:
+        return Audited(subject=subject, audit=audited(subject.fleet, subject.classes))
+    from fleetplan.rollout.timeline import timeline  # noqa: PLC0415 - numpy is loaded only by who has a plan
+
+    then = after_wave(subject, plan, wave)
+    moments = timeline(subject.fleet, subject.classes, plan)
+    return Audited(subject=then, audit=audited(then.fleet, then.classes), moments=moments)
 
 
 def compare_courses(subject: Study, newer: Release) -> tuple[Course, Course]:

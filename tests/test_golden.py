@@ -74,6 +74,12 @@ def _cases() -> Iterator[Case]:
         for form in sorted({"text", *FORMATS} - WHOLE) if stem != "unknown-facts" else ("text", *FORMATS):
             yield Case(f"{stem}/check.{form}", ("check", path, "--format", form, *TODAY))
         yield Case(f"{stem}/explain-guest-host.text", ("explain", path, guest, host, *TODAY))
+        for form in ("text", "json", "csv"):
+            yield Case(f"{stem}/audit.{form}", ("audit", path, "--format", form, *TODAY))
+        yield Case(f"{stem}/audit-plan.text", ("audit", path, "--plan", PLAN, "--at", "end", *TODAY))
+        yield Case(f"{stem}/audit-plan.json", ("audit", path, "--plan", PLAN, "--at", "after wave 1", "--format", "json", *TODAY))
+        yield Case(f"{stem}/audit-plan.svg", ("audit", path, "--plan", PLAN, "--format", "svg", *TODAY))
+        yield Case(f"{stem}/audit-timeline.csv", ("audit", path, "--plan", PLAN, "--timeline", "--format", "csv", *TODAY))
         for form in ("text", "json"):
             yield Case(f"{stem}/explain-plan-guest.{form}", ("explain", path, "--plan", PLAN, guest, "--format", form, *TODAY))
             yield Case(f"{stem}/explain-plan-host.{form}", ("explain", path, "--plan", PLAN, host, "--format", form, *TODAY))

@@ -9,6 +9,7 @@ import click
 from fleetplan import __version__
 
 VERBS = {
+    "audit": "Say which guests are exposed, now and after each wave of a plan.",
     "check": "Say what is wrong, missing or assumed in an inventory.",
     "explain": "Explain a guest, a message that a VMM printed, or a rule.",
     "graph": "Show the state graph, the host graph or the step graph.",

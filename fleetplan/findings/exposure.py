@@ -20,8 +20,6 @@ from fleetplan.migration.standing import Restart
 from fleetplan.migration.undecided import asks
 from fleetplan.rollout.audit import PsciLimit, psci_limits
 
-FLAWS: Mapping[Item, str] = {Item.SPECTRE_V2: "Spectre v2", Item.SPECTRE_V4: "Spectre v4", Item.SPECTRE_BHB: "Spectre BHB"}
-
 HOSTS = (
     "hosts:\n"
     "  a: {kernel: 6.12.94, vmm: qemu-11.1.3, midr: 0x410fd083, revidr: 0x0, cmdline: quiet, vcpus: 8, memory: 16GiB,\n"
@@ -51,7 +49,7 @@ def _found(evidence: Evidence, rule_id: str, kind: Exposure) -> Iterator[Finding
             found[what, tuple(items), band.host_class].extend(band.numbers)
     for (what, flaws, host), numbers in found.items():
         facts = {
-            "flaw": " and ".join(map(FLAWS.__getitem__, flaws)),
+            "flaw": f"Spectre {', '.join(flaw.value.removeprefix('spectre-').replace('bhb', 'BHB') for flaw in flaws)}",
             "heals": _heals(what.restart, "settles" if kind is Exposure.UNKNOWN else "heals"),
             "missing": " and ".join(asks(fact, resident=True) for fact in what.missing),
         }

@@ -49,8 +49,10 @@ def exposed_guests(at_least: int, at_most: int, whole: int) -> str:
 
 
 def flaws(items: Sequence[Item]) -> str:
-    """`Spectre v2 and Spectre BHB`."""
-    return " and ".join(FLAWS[item] for item in items)
+    """`Spectre v2, v4 and BHB`."""
+    first, *others = (FLAWS[item] for item in items)
+    short = [first, *(other.removeprefix("Spectre ") for other in others)]
+    return " and ".join([", ".join(short[:-1]), short[-1]]) if others else first
 
 
 def standing_lines(standings: Standings, state: GuestState) -> Iterator[str]:
@@ -95,14 +97,13 @@ def boot_words(boot: Boot, before: int | None = None) -> str:
 
 def limit_sentence(limit: PsciLimit) -> str:
     """Guests that bear no newer PSCI version, and the pin that they need."""
-    gives = "they do not start" if limit.given is None else f"a cold boot gives them {psci_text(limit.given)}"
-    if limit.pin is None:
-        pin = "no PSCI pin helps there"
-    else:
-        pin = f"pin PSCI {limit.pin} before that (QEMU: {PIN_ARGUMENT}{limit.pin})"
-    hides = "; below 1.0 they find no mitigation" if limit.hides else ""
-    who = counted(len(limit.guests), "guest")
-    return f"{who} that bear no PSCI above {limit.most}, on {limit.release}: {gives}; {pin}{hides}"
+    several = len(limit.guests) > 1
+    bears = "that bear" if several else "that bears"
+    gives = "no cold boot as configured" if limit.given is None else f"a cold boot gives {psci_text(limit.given)}"
+    helps = f"pin PSCI {limit.pin} before that (QEMU: {PIN_ARGUMENT}{limit.pin})"
+    pin = helps if limit.pin is not None else "no PSCI pin helps there"
+    hides = "; below 1.0 no mitigation is found" if limit.hides else ""
+    return f"{counted(len(limit.guests), 'guest')} {bears} no PSCI above {limit.most}, on {limit.release}: {gives}; {pin}{hides}"
 
 
 def sparkline(values: Sequence[int], most: int) -> str:

@@ -41,7 +41,7 @@ def test_flaws_that_are_alike_are_told_together_with_all_their_guests(tmp_path: 
     more = SOUND + "  h: {like: g, born: {kernel: 4.15.0}, rebooted: never}\n  i: {like: h}\n"
     (finding,) = [finding for finding in found(tmp_path, more) if finding.rule.startswith("FP3")]
     assert finding.rule == "FP302"
-    assert finding.facts["flaw"] == "Spectre v2 and Spectre BHB"
+    assert finding.facts["flaw"] == "Spectre v2, BHB"
     assert list(finding.guests) == ["h", "i"]
     assert finding.facts["heals"] == "a warm reboot where it is heals it"
 

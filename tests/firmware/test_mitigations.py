@@ -10,9 +10,33 @@ from msgspec.structs import replace
 from fleetplan.firmware.candidates import Candidates, certain
 from fleetplan.firmware.cpus import TABLE, by_name, unlisted
 from fleetplan.firmware.id_rules import SILENT
-from fleetplan.firmware.kernels import BhbRule, KernelProfile, Workaround2Era
-from fleetplan.firmware.mitigations import BY_PROBE, LAST_CPU, LevelFacts, assumptions, firmware_answers, host_levels, mixed
-from fleetplan.firmware.platforms import Answer, Branch, Platform, Store, Switches, levels, read, sysfs
+from fleetplan.firmware.kernels import BhbRule, KernelProfile, Workaround2Era, parse, profiles
+from fleetplan.firmware.mitigations import (
+    BY_PROBE,
+    LAST_CPU,
+    Affected,
+    LevelFacts,
+    affected,
+    affected_of_several,
+    assumptions,
+    firmware_answers,
+    host_levels,
+    mixed,
+)
+from fleetplan.firmware.platforms import (
+    UNAFFECTED,
+    Answer,
+    Branch,
+    Platform,
+    Store,
+    Switches,
+    bhb_affected,
+    levels,
+    read,
+    ssb_affected,
+    sysfs,
+    v2_affected,
+)
 from fleetplan.firmware.vcpu import Levels
 
 Kernels = dict[str, KernelProfile]
@@ -371,3 +395,56 @@ def test_hosts_of_one_firmware_are_never_told_apart(observed: dict[str, Any], ob
         facts = LevelFacts(midr=int(host["midr"], 16), cmdline=host["cmdline"], spectre_v2=host["spectre_v2"])
         seen.setdefault((host["cpu"], host["firmware"]), []).append(firmware_answers(facts, observed_kernels[host["kernel"]]))
     assert all(one & other for answers in seen.values() for one in answers for other in answers)
+
+
+# --- whether the CPU is affected ------------------------------------------------------------------------------------------------------
+
+
+@given(cpu=st.sampled_from(TABLE), data=st.data())
+def test_whether_a_cpu_is_affected_holds_of_every_platform_that_shows_the_evidence(
+    observed_kernels: Kernels, cpu: Any, data: st.DataObject
+) -> None:
+    """Read on one kernel, asked on another: what is true of the machine is always among the answers."""
+    read_on, profile = (data.draw(st.sampled_from(list(observed_kernels.values()))) for _ in range(2))
+    branch = Branch(
+        csv2=data.draw(st.sampled_from(cpu.csv2)),
+        workaround_1=data.draw(st.sampled_from(ANSWERS)),
+        workaround_3=data.draw(st.sampled_from(ANSWERS)),
+        ecbhb=bool(cpu.ecbhb),
+        clrbhb=bool(cpu.clrbhb),
+    )
+    platform = Platform(cpu=cpu, branch=branch, store=Store(ssbs=bool(cpu.ssbs), workaround_2=data.draw(st.sampled_from(Answer))))
+    texts = sysfs(platform, read_on, Switches())
+    midr = cpu.implementer << 24 | cpu.part << 4
+    facts = LevelFacts(midr=midr, cmdline="", spectre_v2=texts.spectre_v2[0], spec_store_bypass=texts.spec_store_bypass[0])
+    found = affected(facts, read_on, profile, levels(platform, profile, Switches()))
+    assert v2_affected(cpu, branch) in found.spectre_v2
+    assert ssb_affected(cpu, platform.store) in found.spectre_v4
+    assert bhb_affected(cpu, branch) in found.spectre_bhb
+    newest = levels(platform, observed_kernels["7.3.4"], Switches())
+    assert v2_affected(cpu, branch) == (newest.spectre_v2 != UNAFFECTED)
+    assert bhb_affected(cpu, branch) == (newest.bhb != UNAFFECTED)
+
+
+def test_what_an_old_kernel_has_not_heard_of_says_nothing_of_the_cpu(observed_kernels: Kernels) -> None:
+    old = next(iter(profiles(parse("5.4.100"))))
+    facts = LevelFacts(midr=0x410FD034, cmdline="")
+    nothing = Levels(spectre_v2=2, ssb=1, bhb=0, ssbs=False)
+    assert affected(facts, old, old, nothing) == Affected(*[frozenset({False})] * 3)
+    a72 = LevelFacts(midr=0x410FD083, cmdline="", spectre_v2="Vulnerable")
+    kernel = observed_kernels["6.12.117"]
+    assert affected(a72, kernel, kernel, None).spectre_v2 == {True}
+    assert affected_of_several([affected(facts, old, old, nothing), affected(a72, kernel, kernel, None)]).spectre_bhb == {True}
+
+
+@pytest.mark.parametrize("cpu", ["neoverse-n1", "cortex-a72", "cortex-a57"])
+def test_the_observed_hosts_of_a_cpu_that_is_affected_by_bhb_agree(observed: dict[str, Any], observed_kernels: Kernels, cpu: str) -> None:
+    """Whatever they read of it: firmware, kernel and command line differ, the CPU does not."""
+    asked = [host for host in observed["hosts"] if host["cpu"] == cpu]
+    for host in asked:
+        kernel = observed_kernels[host["kernel"]]
+        first, second, third = host["workarounds"]
+        for level in host_levels(facts=facts_of(host), read_on=kernel, profile=kernel):
+            if read(level, kernel) == (first, second, third):
+                assert affected(facts_of(host), kernel, kernel, level).spectre_bhb == {True}, host
+    assert asked

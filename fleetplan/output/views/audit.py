@@ -10,6 +10,7 @@ from fleetplan.fleet.table import Among
 from fleetplan.migration.classes import ClassTable
 from fleetplan.migration.exposure import SAFE, Exposure
 from fleetplan.migration.standing import Standings, Tally
+from fleetplan.output.class_names import cpu_words
 from fleetplan.output.document import Align, Block, Bullets, Column, Document, Paragraph, Section, Table, Tone
 from fleetplan.output.exposure import FLAWS, WIDEST, boot_words, exposed, exposed_guests, flaws, limit_sentence, sparkline, standing_lines
 from fleetplan.output.sentences import clock, counted, listed
@@ -71,8 +72,11 @@ def _remarkable(standings: Standings) -> bool:
 
 def _points(band: Band, fleet: Fleet, classes: ClassTable) -> Iterator[tuple[int, str]]:
     members: Sequence[GuestName] = Among(fleet.guests.names, band.numbers)
-    where = classes.host_class(band.host_class).label
-    yield 0, f"{counted(len(members), 'guest')} on {where}: {listed(members, MOST_NAMED)}"
+    hosts = sorted({fleet.guests.host_names[fleet.guests.on[number]] for number in band.numbers})
+    offered = classes.host_class(band.host_class)
+    what = f"{offered.release.kernel} {offered.release.vmm} {cpu_words(offered.stated)}"
+    who = f"{counted(len(members), 'guest')} ({listed(members, MOST_NAMED)})"
+    yield 0, f"{who} on {counted(len(hosts), 'host')} ({listed(hosts, MOST_NAMED)}) with {what}"
     for line in standing_lines(band.standings, classes.guest_class(band.guest_class)):
         yield 1, line
 
@@ -84,8 +88,9 @@ def _restarts(found: Audit) -> Section:
     columns = (
         Column(title="round", align=Align.RIGHT),
         Column(title="restart"),
+        Column(title="number", align=Align.RIGHT),
         Column(title="guests", grows=True),
-        Column(title="heals", grows=True),
+        Column(title="heals or settles"),
         Column(title="remarks", grows=True),
     )
     rows = tuple(_row(step) for step in steps[:MOST_ROWS])
@@ -97,11 +102,11 @@ def _restarts(found: Audit) -> Section:
 
 
 def _row(step: RestartStep) -> tuple[str, ...]:
-    remarks = [boot_words(step.boot).strip()] if step.boot is not None and step.boot.changed else []
-    remarks += [] if step.permitted else ["not permitted (`restart: never`)"]
-    remarks += ["something is left"] if step.lasting else []
-    names = f"{len(step.guests):,}: {listed(step.guests, MOST_NAMED)}"
-    return (str(step.round), str(step.restart), names, flaws(step.heals), "; ".join(remarks))
+    remarks = [] if step.permitted else ["`restart: never`"]
+    remarks += [boot_words(step.boot).strip()] if step.boot is not None and step.boot.changed else []
+    remarks += ["more is left"] if step.lasting else []
+    names = listed(step.guests, MOST_NAMED)
+    return (str(step.round), str(step.restart), f"{len(step.guests):,}", names, flaws(step.heals), "; ".join(remarks))
 
 
 def _limits(found: Audit) -> Section:
