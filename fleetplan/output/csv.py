@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) that a spreadsheet opens without running anything in it."""
+"""CSV, quoted as RFC 4180 has it, that a spreadsheet opens without running anything in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def guarded(cell: str | int) -> str:
 def csv_pieces(rows: Iterable[Iterable[str | int]]) -> Iterator[bytes]:
     """Rows as UTF-8, some thousand at a time; the first is the heading."""
     buffer = StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, lineterminator="\n")
     for number, row in enumerate(rows, 1):
         writer.writerow([guarded(cell) for cell in row])
         if number % 4096 == 0:
