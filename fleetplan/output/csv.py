@@ -6,18 +6,23 @@ import csv
 from collections.abc import Iterable, Iterator
 from io import StringIO
 
-STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What spreadsheets take for the beginning of a formula, full-width forms apart (OWASP, CSV injection)."""
+from fleetplan.output.printable import printable
+
+STARTS_A_FORMULA = ("=", "+", "-", "@")
+"""What spreadsheets take for the beginning of a formula (OWASP, CSV injection); full-width forms and blanks before it do not count."""
 
 FULL_WIDTH = str.maketrans("＝＋－＠", "=+-@")  # noqa: RUF001 - these are meant
 
 
 def guarded(cell: str | int) -> str:
-    """A cell as a spreadsheet shows it; text that it would take for a formula gets an apostrophe in front. Numbers are ours, and stay."""
+    """A cell as a spreadsheet shows it: text that it would take for a formula gets an apostrophe in front, controls are written out.
+
+    Numbers are ours, and stay.
+    """
     if isinstance(cell, int):
         return str(cell)
-    begins = cell.lstrip(" ").translate(FULL_WIDTH)
-    return f"'{cell}" if begins.startswith(STARTS_A_FORMULA) else cell
+    shown = printable(cell)
+    return f"'{shown}" if shown.lstrip().translate(FULL_WIDTH).startswith(STARTS_A_FORMULA) else shown
 
 
 def csv_pieces(rows: Iterable[Iterable[str | int]]) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from fleetplan.migration.standing import Count, Tally
 from fleetplan.output.csv import STARTS_A_FORMULA, csv_pieces, guarded
 from fleetplan.output.exposure import BARS, WIDEST, exposed_guests, flaws, share, sparkline
 from fleetplan.output.exposure_chart import exposure_svg
+from fleetplan.output.printable import printable
 from fleetplan.rollout.timeline import Moment
 
 
@@ -27,17 +28,19 @@ def test_a_spreadsheet_reads_what_was_written_and_takes_nothing_for_a_formula(ro
     assert len(read) == len(rows)
     for row, cells in zip(rows, read, strict=True):
         for value, cell in zip(row, cells, strict=True):
-            assert cell in {str(value), f"'{value}"}
-            assert isinstance(value, int) or not cell.lstrip(" ").startswith(STARTS_A_FORMULA)
+            shown = printable(str(value))
+            assert cell in {shown, f"'{shown}"}
+            assert isinstance(value, int) or not cell.lstrip().startswith(STARTS_A_FORMULA)
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "＝1", "\n=1"])  # noqa: RUF001 - full width is meant
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\u00a0=1", "＝1"])  # noqa: RUF001 - full width is meant
 def test_formulas_are_guarded(name: str) -> None:
     assert guarded(name) == f"'{name}"
 
 
-def test_other_text_and_numbers_stay() -> None:
+def test_other_text_and_numbers_stay_and_controls_are_written_out() -> None:
     assert [guarded(cell) for cell in ("web-1", "1.0", "", -1)] == ["web-1", "1.0", "", "-1"]
+    assert [guarded(cell) for cell in ("\t=1", "a\x1b[31m\r\n")] == ["' =1", "a\\x1b[31m\\r\\n"]
 
 
 @given(st.lists(st.integers(0, 10**7), max_size=300))

@@ -120,6 +120,8 @@ def _course(moments: Sequence[Moment]) -> Section:
     """Exposure over the rollout: a line for each flaw, and one for any."""
     if not moments:
         return Section("", ())
+    if not any(moment.tally.at_most for moment in moments):
+        return Section("Over the rollout", (Paragraph("No guest is exposed after any wave.", Tone.GOOD),))
     columns = (
         Column(title="exposed, at most"),
         Column(title="now", align=Align.RIGHT),
@@ -128,7 +130,7 @@ def _course(moments: Sequence[Moment]) -> Section:
         Column(title="at least, at the end", align=Align.RIGHT),
     )
     first, last = moments[0].tally, moments[-1].tally
-    most = max([1, *(moment.tally.at_most for moment in moments)])
+    most = max(moment.tally.at_most for moment in moments)
     rows = [
         (
             FLAWS[count.item],
