@@ -44,13 +44,14 @@ def _found(evidence: Evidence, rule_id: str, kind: Exposure) -> Iterator[Finding
         alike: dict[_Alike, list[Item]] = defaultdict(list)
         for standing in band.standings.items:
             if standing.exposure is kind:
-                alike[_Alike(standing.restart, standing.missing)].append(standing.item)
+                alike[_Alike(standing.restart, standing.missing, standing.at_least)].append(standing.item)
         for what, items in alike.items():
             found[what, tuple(items), band.host_class].extend(band.numbers)
     for (what, flaws, host), numbers in found.items():
         facts = {
             "flaw": f"Spectre {', '.join(flaw.value.removeprefix('spectre-').replace('bhb', 'BHB') for flaw in flaws)}",
             "heals": _heals(what.restart, "settles" if kind is Exposure.UNKNOWN else "heals"),
+            "whether": "how" if what.certain else "whether",
             "missing": " and ".join(asks(fact, resident=True) for fact in what.missing),
         }
         yield _finding(evidence, rule_id, host, numbers, facts)
@@ -61,6 +62,8 @@ class _Alike(NamedTuple):
 
     restart: Restart | None
     missing: tuple[Fact, ...]
+    certain: bool
+    """Whether the guests are exposed, even where it is not known how."""
 
 
 def _finding(evidence: Evidence, rule_id: str, host: HostClassId, numbers: Iterable[int], facts: Mapping[str, str]) -> Finding:
@@ -170,7 +173,7 @@ def hidden(evidence: Evidence) -> Iterator[Finding]:
         id="FP305",
         severity=Severity.WARNING,
         title="Exposure is not known",
-        message="whether guest `{guest}`{others} {are} exposed to {flaw} on a host of {host} is not known: {missing} would tell; {heals}",
+        message="{whether} guest `{guest}`{others} {are} exposed to {flaw} on a host of {host} is not known: {missing} would tell; {heals}",
         help="Facts are missing on which it depends whether the guest is exposed, or what would heal it. What is not known counts as "
         "exposed in `at most` figures.",
         fix="Give the fact, or restart the guest if that settles it.",

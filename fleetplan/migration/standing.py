@@ -14,9 +14,9 @@ import msgspec
 from msgspec.structs import replace
 
 from fleetplan.firmware import registers as fw
-from fleetplan.firmware.candidates import Choices, Fact, FactKind, Role, both, chosen, deciding
+from fleetplan.firmware.candidates import MOST_CANDIDATES, Choices, Fact, FactKind, Role, both, chosen, deciding
 from fleetplan.firmware.guest_view import MITIGATIONS, NOT_SUPPORTED, Item, view
-from fleetplan.firmware.mitigations import Affected, LevelFacts, affected, affected_of_several
+from fleetplan.firmware.mitigations import BY_PROBE, Affected, LevelFacts, affected, affected_of_several
 from fleetplan.firmware.platforms import UNAFFECTED
 from fleetplan.firmware.profile import BhbRule
 from fleetplan.firmware.vcpu import Kvm
@@ -117,6 +117,7 @@ def _safe(item: Item) -> Standing:
 
 # --- what may be so -----------------------------------------------------------------------------------------------------------------
 
+PROBE = Fact(kind=FactKind.REGISTERS, of=Role.SOURCE.value, words=BY_PROBE)
 BIRTH = Fact(kind=FactKind.BIRTH, of=Role.GUEST.value, words="`born.kernel` (and `born.psci`)")
 
 
@@ -187,6 +188,8 @@ def standings(guests: Guests, here: HostOffer) -> Standings:
 
     Complexity: guests x candidates of the host, each worth some 50 µs.
     """
+    if max(len(guests), len(here.kvms)) > MOST_CANDIDATES:
+        return Standings(items=tuple(_anything(item) for item in MITIGATIONS), boot=None)
     ways = _ways(guests, here)
     boot = _boot(guests[0].state, here)
     sights = [_restarts(way, boot) for way in ways]
@@ -196,6 +199,12 @@ def standings(guests: Guests, here: HostOffer) -> Standings:
         found.append(_standing(item, cases, here))
     kept = [kept_by_bitmap(seen) for seen, _, _ in sights]
     return Standings(items=tuple(found), boot=boot, hidden_services=tuple(item for item in Item if all(item in each for each in kept)))
+
+
+def _anything(item: Item) -> Standing:
+    """Where more may be so than is looked at."""
+    may = tuple(kind for kind in Exposure if kind is not Exposure.UNKNOWN)
+    return Standing(item=item, exposure=Exposure.UNKNOWN, may=may, missing=(PROBE,))
 
 
 _Sights = tuple[Sight, Sight, Sight | None]
@@ -236,16 +245,19 @@ def _heals(item: Item, cases: Sequence[tuple[_Way, _Sights, bool]], place: int) 
     return all(seen is not None and exposure(item, seen, is_affected=is_affected) in SAFE for seen, is_affected in after)
 
 
+_ALIKE = {Exposure.PROTECTED: Exposure.NOT_NEEDED, Exposure.STRIPPED: Exposure.EXPOSED}
+"""What need not be told apart, as one word is used for both (`_called`)."""
+
+
 def _missing(item: Item, cases: Sequence[tuple[_Way, _Sights, bool]], told: Sequence[Exposure], here: HostOffer) -> tuple[Fact, ...]:
     """The first smallest set of facts that tell."""
-    lies_in = _silicon(item, here)
-    ways: list[tuple[Choices, Hashable]] = [
-        ((*way.given, *(chosen(lies_in, is_affected) if len(way.affected[MITIGATIONS.index(item)]) > 1 else ())), _called((kind,)))
+    lies_in, place = _silicon(item, here), MITIGATIONS.index(item)
+    answers: list[tuple[Choices, Hashable]] = [
+        ((*way.given, *(chosen(lies_in, is_affected) if len(way.affected[place]) > 1 else ())), _ALIKE.get(kind, kind))
         for (way, _, is_affected), kind in zip(cases, told, strict=True)
     ]
-    alike = [(choices, Exposure.NOT_NEEDED if answer in SAFE else answer) for choices, answer in ways]
-    group = next(iter(deciding(alike)), ())
-    return tuple(sharpened(fact, group, alike, here, here) for fact in group)
+    group = next(iter(deciding(answers)), ())
+    return tuple(sharpened(fact, group, answers, here, here) for fact in group)
 
 
 def _silicon(item: Item, here: HostOffer) -> Fact:

@@ -73,7 +73,8 @@ def _why(standing: Standing, state: GuestState) -> str:
         case Exposure.HIDDEN:
             return f" (PSCI {psci_text(state.psci)})"
         case Exposure.UNKNOWN:
-            return f" ({' and '.join(asks(fact, resident=True) for fact in standing.missing)} would tell)"
+            how = ", though exposed in any case" if standing.at_least else ""
+            return f"{how} ({' and '.join(asks(fact, resident=True) for fact in standing.missing)} would tell)"
         case _:
             return ""
 

@@ -20,7 +20,7 @@ from fleetplan.migration.carry import Carried, GuestState, StartRefusedError, bo
 from fleetplan.migration.classes import ClassTable
 from fleetplan.migration.exposure import SAFE, Exposure, exposure, sight
 from fleetplan.migration.offers import PLAIN
-from fleetplan.migration.standing import Exposures, Restart, Standings, tally
+from fleetplan.migration.standing import Exposures, Restart, Standings, standings, tally
 
 KERNELS = (
     "4.15.0", "4.16.3", "4.17.0", "4.19.100", "4.19.240", "5.4.100", "5.4.190", "5.6.19", "5.10.100", "5.10.223", "6.1.140", "6.12.8",
@@ -200,6 +200,19 @@ def test_what_is_missing_is_named_and_nothing_else() -> None:
         ["the spectre_v2 text"], ["the spec_store_bypass text"], ["the spectre_v2 text"],
     ]  # fmt: skip
     assert [each.restart for each in found.items] == [None, None, None]
+
+
+def test_where_more_may_be_so_than_is_looked_at_nothing_is_known() -> None:
+    standing = standings_of("6.12.94", N1, born=HERE)
+    release = Release("6.12.94", "qemu-11.1.3")
+    host = Host(name=HostName("a"), release=release, vcpus=8, memory_mib=8, facts=N1)
+    table = ClassTable(Fleet(target=release, hosts=(host,), guests=(Guest(name=GuestName("g"), on=HostName("a"), vcpus=1, memory_mib=1),)))
+    (possible,), offered = table.possible(table.guests[0]), table.host_class(table.hosts_now[0])
+    many = tuple(replace(possible, state=replace(possible.state, psci=0x10000 + number)) for number in range(65))
+    assert not any(each.at_most for each in standing.items)
+    for each in standings(many, offered).items:
+        assert each.exposure is Exposure.UNKNOWN
+        assert (each.at_least, each.at_most, each.restart) == (False, True, None)
 
 
 def test_a_birth_that_may_have_been_below_psci_1_takes_a_cold_boot_to_settle() -> None:
