@@ -21,6 +21,8 @@ def guarded(cell: str | int) -> str:
     """
     if isinstance(cell, int):
         return str(cell)
+    if cell.isascii() and cell.isprintable() and cell[:1].isalnum():
+        return cell
     shown = printable(cell)
     return f"'{shown}" if shown.lstrip().translate(FULL_WIDTH).startswith(STARTS_A_FORMULA) else shown
 

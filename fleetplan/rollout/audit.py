@@ -15,7 +15,7 @@ from fleetplan.firmware.guest_view import Item
 from fleetplan.firmware.registers import psci_value
 from fleetplan.fleet.guest import GuestName
 from fleetplan.fleet.model import Fleet, HostState, Release
-from fleetplan.fleet.table import NO_GROUP, Among
+from fleetplan.fleet.table import Among
 from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClassId
 from fleetplan.migration.standing import Boot, Exposures, Pair, Restart, Standings, Tally, tally
 
@@ -125,16 +125,9 @@ def _flaws(standings: Standings) -> tuple[int, int]:
 
 def _steps(fleet: Fleet, found: Sequence[Band]) -> Iterator[RestartStep]:
     """Restarts that heal: the most exposed first, warm before cold; of a group that is kept apart, one guest after the other."""
-    apart = [name in fleet.groups and fleet.groups[name].apart is not None for name in fleet.guests.group_names] + [False]
-    taken = Counter[int]()
-    steps: dict[tuple[int, int, bool], array[int]] = defaultdict(lambda: array("i"))
-    order = sorted((band for band in found if band.standings.restart is not None), key=_urgency)
-    for rank, band in enumerate(order):
-        for number in band.numbers:
-            group = fleet.guests.group[number]
-            taken[group] += group != NO_GROUP and apart[group]
-            steps[max(taken[group], 1), rank, _permits(fleet, band, number)].append(number)
-    for (turn, rank, permitted), numbers in sorted(steps.items(), key=lambda step: (step[0][0], step[0][1], not step[0][2])):
+    order, taken = sorted((band for band in found if band.standings.restart is not None), key=_urgency), Counter[int]()
+    steps = [(*turn, rank, numbers) for rank, band in enumerate(order) for turn, numbers in _turns(fleet, band, taken).items()]
+    for turn, forbidden, rank, numbers in sorted(steps, key=lambda step: (step[0], step[2], step[1])):
         standings = order[rank].standings
         yield RestartStep(
             round=turn,
@@ -142,9 +135,29 @@ def _steps(fleet: Fleet, found: Sequence[Band]) -> Iterator[RestartStep]:
             heals=standings.healed,
             lasting=standings.lasting,
             boot=standings.boot if standings.restart is Restart.COLD else None,
-            permitted=permitted,
+            permitted=not forbidden,
             guests=Among(fleet.guests.names, numbers),
         )
+
+
+def _turns(fleet: Fleet, band: Band, taken: Counter[int]) -> dict[tuple[int, bool], array[int]]:
+    """Guests of a band by round, and whether policy forbids their restart; `taken` are the rounds that groups kept apart have had."""
+    guests, apart = fleet.guests, _apart(fleet)
+    forbidden = [band.standings.restart is Restart.COLD and not template.restartable for template in guests.templates]
+    turns: dict[tuple[int, bool], array[int]] = defaultdict(lambda: array("i"))
+    for number in band.numbers:
+        group, turn = guests.group[number], 1
+        if group in apart:
+            taken[group] += 1
+            turn = taken[group]
+        turns[turn, forbidden[guests.template[number]]].append(number)
+    return turns
+
+
+def _apart(fleet: Fleet) -> frozenset[int]:
+    """The numbers of groups that are kept apart."""
+    names = enumerate(fleet.guests.group_names)
+    return frozenset(number for number, name in names if name in fleet.groups and fleet.groups[name].apart is not None)
 
 
 def _urgency(band: Band) -> tuple[object, ...]:
@@ -154,16 +167,15 @@ def _urgency(band: Band) -> tuple[object, ...]:
     return (-sum(each.at_least for each in healed), -len(healed), cold, band.numbers[0])
 
 
-def _permits(fleet: Fleet, band: Band, number: int) -> bool:
-    return band.standings.restart is Restart.WARM or fleet.guests.templates[fleet.guests.template[number]].restartable
-
-
 def _after(fleet: Fleet, found: Sequence[Band]) -> Iterator[tuple[Standings, int]]:
     """What guests are once permitted restarts were made."""
+    allowed = [template.restartable for template in fleet.guests.templates]
     for band in found:
-        permitted = sum(_permits(fleet, band, number) for number in band.numbers) if band.standings.restart is not None else 0
-        yield band.standings.restarted(), permitted
-        yield band.standings, len(band.numbers) - permitted
+        number = len(band.numbers) if band.standings.restart is not None else 0
+        if band.standings.restart is Restart.COLD:
+            number = sum(allowed[fleet.guests.template[guest]] for guest in band.numbers)
+        yield band.standings.restarted(), number
+        yield band.standings, len(band.numbers) - number
 
 
 # --- guests that bear no newer PSCI version -------------------------------------------------------------------------------------------
