@@ -138,7 +138,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     none, or for those whose names match a pattern (fnmatch).
     `accept_unknown`: plans may use moves whose verdict is UNKNOWN. `forbid_psci_change`: a move that changes the PSCI version
     that a guest sees is not allowed. `probe_twins`: a probe speaks for the host's twins, which have none of their own. `last` are name
-    patterns (fnmatch) of hosts that are upgraded when all others have been. `orchestrators`: how those that carry out migrations are set up.
+    patterns (fnmatch) of hosts that are upgraded when all others have been. `orchestrators`: how those that carry out migrations are set
+    up.
     """
 
     max_unavailable: MaxUnavailable = DEFAULT_MAX_UNAVAILABLE
