@@ -97,5 +97,4 @@ ANSI = Palette(
 PALETTES = (DARK, LIGHT, ANSI)
 
 BOLD = frozenset({Ink.STRONG, Ink.HEAD, Ink.LIT, Ink.FAILS})
-UNDERLINED = frozenset({Ink.LIT})
-"""Inks that show by shape too, so that they do without colour."""
+"""Inks that show without colour too."""

@@ -62,16 +62,18 @@ class Stand(Enum):
     DONE = "upgraded"
     LEFT = "left as it is"
     CORDONED = "cordoned"
+    HELD = "held"
     LOST = "lost"
 
 
 STANDS: Mapping[Stand, Sign] = {
     Stand.TO_DO: Sign("○", "to do", Ink.PLAIN, "on the old release"),
     Stand.DRAINING: Sign("◐", "draining", Ink.UNKNOWN, "cordoned, its guests leave"),
-    Stand.AWAY: Sign("↻", "away", Ink.STRIPS, "reboots into the target release"),
+    Stand.AWAY: Sign("◇", "away", Ink.STRIPS, "reboots into the target release"),
     Stand.DONE: Sign("●", "upgraded", Ink.SAFE, "on the target release"),
     Stand.LEFT: Sign("─", "left as it is", Ink.FAINT, "the plan does not upgrade it"),
     Stand.CORDONED: Sign("◌", "cordoned", Ink.UNKNOWN, "takes no guests"),
+    Stand.HELD: Sign("■", "held", Ink.UNKNOWN, "a step failed on it; a person must look"),
     Stand.LOST: Sign("✗", "lost", Ink.FAILS, "down or lost: counts as unavailable"),
 }
 
@@ -80,6 +82,7 @@ OUT: Mapping[HostState, Stand] = {
     HostState.UPGRADING: Stand.AWAY,
     HostState.DOWN: Stand.LOST,
     HostState.LOST: Stand.LOST,
+    HostState.HELD: Stand.HELD,
 }
 """States of the inventory that say more than whether a host is upgraded."""
 

@@ -33,11 +33,10 @@ from fleetplan.tui.frame.help import Help, help_document
 from fleetplan.tui.frame.pane import Pane
 from fleetplan.tui.frame.trail import Place, Trail
 from fleetplan.tui.frame.view import View
-from fleetplan.tui.messages import Answered, Arrived, Failed, GoTo, Progressed, Said
+from fleetplan.tui.messages import Answered, Arranged, Arrived, Failed, GoTo, Progressed, Said
 from fleetplan.tui.save import free_path
 from fleetplan.tui.situation import Situation
 from fleetplan.tui.svg import picture
-from fleetplan.tui.table.view import TableView
 from fleetplan.tui.theme import NAMES, theme
 from fleetplan.tui.views import FIRST, ROWS, TABS
 from fleetplan.tui.work import Request, Watch, opened, trouble
@@ -213,6 +212,7 @@ class FleetplanApp(App[int]):
             view.aim(trail.here.subject)
         self._show(trail.here.view)
         view.main().focus()
+        self.refresh_bindings()
         self._draw()
 
     def _view(self) -> View:
@@ -247,6 +247,10 @@ class FleetplanApp(App[int]):
             return
         keys = ", ".join(field.key for field in table.data.fields)
         self.query_one(Prompt).open("/", table.wish.text, f"words, KEY:VALUE, !not, /regex/; keys: {keys}")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """Filters are offered where there is something to filter."""
+        return action != "filter" or self.situation is None or self._view().table() is not None
 
     def action_jump(self) -> None:
         """Go to a view, a host or a guest by its name."""
@@ -302,7 +306,7 @@ class FleetplanApp(App[int]):
         """A view has something to say."""
         self._say(event.words, trouble=event.trouble)
 
-    def on_table_view_arranged(self, _event: TableView.Arranged) -> None:
+    def on_arranged(self, _event: Arranged) -> None:
         """Another number of rows is shown."""
         self._draw_status()
 

@@ -65,3 +65,7 @@ class Said(Message):
         super().__init__()
         self.words = words
         self.trouble = trouble
+
+
+class Arranged(Message):
+    """Other rows are shown, or in another order."""

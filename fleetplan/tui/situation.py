@@ -10,6 +10,7 @@ from fleetplan.rollout.columns import FleetColumns, StepColumns, fleet_columns, 
 from fleetplan.rollout.invariants import Violation
 from fleetplan.rollout.plan import Infeasible, Plan
 from fleetplan.tui.moves.landings import Landings, landings, would_be
+from fleetplan.tui.waves.journey import Journey
 from fleetplan.workflow import Study
 
 
@@ -47,6 +48,11 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
         """Every landing of the plan; without one, those that guests would have to make."""
         classes = self.study.classes
         return would_be(self.columns, classes) if self.plan is None else landings(self.columns, classes, self.plan)
+
+    @cached_property
+    def journey(self) -> Journey:
+        """The rollout by time."""
+        return Journey(self.columns, self.landings, self.plan, self.steps)
 
     @cached_property
     def host_numbers(self) -> dict[str, int]:

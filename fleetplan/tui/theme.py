@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.theme import BUILTIN_THEMES, Theme
 
 from fleetplan.output.ink import Ink, Line
-from fleetplan.output.palettes import ANSI, BOLD, DARK, LIGHT, PALETTES, UNDERLINED, Palette
+from fleetplan.output.palettes import ANSI, BOLD, DARK, LIGHT, PALETTES, Palette
 from fleetplan.output.printable import printable
 
 NAMES: Mapping[str, Palette] = {"dark": DARK, "light": LIGHT, "ansi": ANSI}
@@ -23,10 +23,7 @@ BY_THEME: Mapping[str, Palette] = {palette.name: palette for palette in PALETTES
 def styles(theme: str) -> Mapping[Ink, Style]:
     """The style of every ink under a theme (an unknown theme is shown in the dark palette)."""
     palette = BY_THEME.get(theme, DARK)
-    return {
-        ink: Style(color=colour, bold=ink in BOLD, underline=ink in UNDERLINED, dim=palette.ansi and ink is Ink.FAINT)
-        for ink, colour in palette.inks.items()
-    }
+    return {ink: Style(color=colour, bold=ink in BOLD, dim=palette.ansi and ink is Ink.FAINT) for ink, colour in palette.inks.items()}
 
 
 @lru_cache(maxsize=2 * len(PALETTES))

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
+from fleetplan.tui.fleet.view import FleetView
 from fleetplan.tui.frame.heading import Tab
 from fleetplan.tui.frame.view import View
+from fleetplan.tui.guest.view import GuestView
+from fleetplan.tui.host.view import HostView
+from fleetplan.tui.matrix.view import MatrixView
 from fleetplan.tui.moves.view import MovesView
+from fleetplan.tui.pins.view import PinsView
+from fleetplan.tui.waves.view import WavesView
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -17,7 +23,15 @@ class Row(msgspec.Struct, frozen=True):
     key: str = ""
 
 
-ROWS: tuple[Row, ...] = (Row("moves", MovesView, "1"),)
+ROWS: tuple[Row, ...] = (
+    Row("moves", MovesView, "1"),
+    Row("fleet", FleetView, "2"),
+    Row("waves", WavesView, "3"),
+    Row("matrix", MatrixView, "4"),
+    Row("pins", PinsView, "5"),
+    Row("guest", GuestView),
+    Row("host", HostView),
+)
 
 TABS: tuple[Tab, ...] = tuple(Tab(row.key, row.name, row.view.title) for row in ROWS if row.key)
 

@@ -154,6 +154,11 @@ def _ways_back(plan: Plan) -> Iterator[Section]:
     yield Section("Points of no return", (Bullets(points),) if points else (open_,))
 
 
+def ways_back_document(plan: Plan) -> Document:
+    """From when on there is no way back, for guests that are and for those that are born meanwhile."""
+    return Document((*_ways_back(plan), *_births(plan)))
+
+
 def no_return_sentence(point: PointOfNoReturn) -> str:
     """From when on which guests cannot go back, until when, and why."""
     since = "before the plan begins" if point.wave == 0 else f"after wave {point.wave}"

@@ -47,7 +47,7 @@ def tab_line(tabs: Sequence[Tab], here: str) -> Line:
     """`1 Moves  2 Fleet`, the one that is shown lit."""
     spans = [Span(" ")]
     for tab in tabs:
-        spans += [Span(f" {tab.key} ", Ink.HEAD), Span(f"{tab.title} ", Ink.LIT if tab.name == here else Ink.PLAIN), Span(" ")]
+        spans += [Span(f" {tab.key} ", Ink.HEAD), Span(tab.title, Ink.LIT if tab.name == here else Ink.PLAIN), Span("  ")]
     return tuple(spans)
 
 

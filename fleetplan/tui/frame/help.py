@@ -29,6 +29,10 @@ KEYS = {
 """What is written on a key that has a longer name."""
 
 
+FOREIGN = ("scroll_", "page_left", "page_right", "screen.copy", "copy_text", "app.copy")
+"""Actions of Textual's own that a surface has anyway, and nobody needs to be told of."""
+
+
 def help_document(bindings: Iterable[Binding]) -> Document:
     """A line for each action: its keys, and what it does; then the signs of risk."""
     keys = Table((Column(title="keys"), Column(title="do", grows=True)), tuple(_rows(bindings)))
@@ -51,7 +55,7 @@ def help_document(bindings: Iterable[Binding]) -> Document:
 def _rows(bindings: Iterable[Binding]) -> Iterator[tuple[str, str]]:
     by_action: dict[tuple[str, str], list[str]] = {}
     for binding in bindings:
-        if binding.description:
+        if binding.description and not binding.action.startswith(FOREIGN):
             by_action.setdefault((binding.action, binding.description), []).append(KEYS.get(binding.key, binding.key))
     for (_, words), keys in by_action.items():
         yield ", ".join(dict.fromkeys(keys)), words

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from textual import events
 
 from fleetplan.output.document import Document
-from fleetplan.output.text import layout
+from fleetplan.output.ink import Line, Span, length
+from fleetplan.output.text import layout, render
 from fleetplan.tui.frame.surface import Lines
 
 NARROWEST = 24
@@ -26,9 +29,38 @@ class Pane(Lines):
 
     def _lay(self) -> None:
         self._width = self.scrollable_content_region.width
-        self.show(tuple(layout(self._document, max(self._width, NARROWEST))))
+        width = max(self._width, NARROWEST)
+        self.show(tuple(part for line in layout(self._document, width) for part in _broken(line, width)))
+
+    def text(self) -> str:
+        """The document as it is printed elsewhere: quoted lines whole."""
+        return render(self._document)
 
     def on_resize(self, _event: events.Resize) -> None:
         """Another width may break lines elsewhere."""
         if self.scrollable_content_region.width != self._width:
             self._lay()
+
+
+def _broken(line: Line, width: int) -> Iterator[Line]:
+    """A line that is too long (a message, quoted whole) on several lines, so that its end is seen too."""
+    while length(line) > width:
+        head, line = _split(line, width)
+        yield head
+        line = (Span(CONTINUED), *line)
+    yield line
+
+
+CONTINUED = "      "
+"""Stands before what goes on from the line above."""
+
+
+def _split(line: Line, width: int) -> tuple[Line, Line]:
+    head: list[Span] = []
+    for place, span in enumerate(line):
+        room = width - length(tuple(head))
+        if len(span.text) > room:
+            rest = (Span(span.text[room:], span.ink), *line[place + 1 :])
+            return (*head, Span(span.text[:room], span.ink)), rest
+        head.append(span)
+    return line, ()

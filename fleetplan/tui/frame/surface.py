@@ -29,6 +29,10 @@ class Surface(ScrollView):
         """Whether a line is that of the cursor."""
         return False
 
+    def spot(self, y: int) -> tuple[int, int] | None:  # noqa: ARG002 - as above
+        """The characters of a line that the cursor is on, where it is on some only."""
+        return None
+
     def head(self) -> Line | None:
         """A line that stays on top while the others scroll."""
         return None
@@ -51,11 +55,15 @@ class Surface(ScrollView):
         at = self.scroll_offset.y + y - (head is not None)
         if not 0 <= at < self.virtual_size.height - (head is not None):
             return Strip.blank(self.size.width, ground(self.app.theme, cursor=False))
-        return self._strip(self.line(at), cursor=self.marked(at))
+        return self._strip(self.line(at), cursor=self.marked(at), spot=self.spot(at))
 
-    def _strip(self, line: Line, *, cursor: bool) -> Strip:
+    def _strip(self, line: Line, *, cursor: bool, spot: tuple[int, int] | None = None) -> Strip:
         inks, under = styles(self.app.theme), ground(self.app.theme, cursor=cursor)
         strip = Strip([Segment(printable(text), inks[ink] + under) for text, ink in line])
+        if spot is not None:
+            before, on, after = strip.divide((*spot, strip.cell_length))
+            lit = ground(self.app.theme, cursor=True)
+            strip = Strip.join((before, Strip([Segment(text, (style or under) + lit) for text, style, _ in on]), after))
         left, width = self.scroll_offset.x, self.size.width
         return strip.crop_extend(left, left + width, under)
 

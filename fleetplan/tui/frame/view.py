@@ -10,9 +10,10 @@ from textual.containers import Vertical
 from fleetplan.output.ink import Line
 from fleetplan.tui.frame.surface import Surface
 from fleetplan.tui.situation import Situation
+from fleetplan.tui.table.model import Table, Wish
 
 if TYPE_CHECKING:
-    from fleetplan.tui.table.view import TableView
+    from fleetplan.rollout.columns import Ints
 
 T = TypeVar("T")
 
@@ -24,8 +25,19 @@ class Asker(Protocol):
         """Work something out beside the screen; of one group only the last answer counts."""
 
 
+class Narrowed(Protocol):
+    """What a filter can narrow: a table, or whatever else shows rows of one."""
+
+    data: Table
+    wish: Wish
+    shown: Ints
+
+    def want(self, wish: Wish) -> None:
+        """Show other rows. Raises FilterError."""
+
+
 class View(Vertical):
-    """A view. `name_of` says what it is called in paths; `main` is what gets the keys."""
+    """A view. `title` is what it is called in paths; `main` is what gets the keys."""
 
     title: ClassVar[str] = ""
 
@@ -40,8 +52,8 @@ class View(Vertical):
         """The surface that has the keys when somebody comes here."""
         raise NotImplementedError
 
-    def table(self) -> TableView | None:
-        """The table that a filter narrows, if there is one."""
+    def table(self) -> Narrowed | None:
+        """What a filter narrows, if there is anything."""
         return None
 
     def copied(self) -> str:

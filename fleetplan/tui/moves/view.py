@@ -22,6 +22,7 @@ class MovesView(View):
     """Every landing, the riskiest first."""
 
     title: ClassVar[str] = "Moves"
+    SCOPED_CSS: ClassVar[bool] = False  # it asks how wide the screen is
 
     DEFAULT_CSS = """
     MovesView { layout: vertical; }

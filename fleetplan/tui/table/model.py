@@ -12,7 +12,7 @@ import numpy as np
 from fleetplan.fleet.filter import Column, parse
 from fleetplan.output.document import Align
 from fleetplan.output.ink import Ink
-from fleetplan.rollout.columns import Flags, Ints, Numbers
+from fleetplan.rollout.columns import Codes, Flags, Ints, Numbers
 
 
 class Worded(Sequence[str]):
@@ -50,7 +50,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
     key: str
     title: str
     values: Sequence[str]
-    codes: Ints | None = None
+    codes: Ints | Codes | None = None
     rank: Sequence[int] | Ints | None = None
     inks: Sequence[Ink] | Ink = Ink.PLAIN
     align: Align = Align.LEFT

@@ -11,7 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from fleetplan.output.ink import Line
+from fleetplan.rollout.columns import Ints
 from fleetplan.tui.frame.surface import Surface
+from fleetplan.tui.messages import Arranged
 from fleetplan.tui.table.lines import Slot, column_at, fitted, heading, row_line
 from fleetplan.tui.table.model import Table, Wish, arranged
 
@@ -50,19 +52,12 @@ class TableView(Surface, can_focus=True):
     class Chosen(Pointed):
         """Somebody wants to go into a row."""
 
-    class Arranged(Message):
-        """Other rows are shown, or in another order."""
-
-        def __init__(self, table: TableView) -> None:
-            super().__init__()
-            self.table = table
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id)
         self._slots: tuple[Slot, ...] = ()
         self.data = EMPTY
         self.wish = Wish()
-        self.shown = np.arange(0)
+        self.shown: Ints = np.arange(0)
         self.cursor = 0
 
     # --- what is shown -----------------------------------------------------------------------------------------------------------
@@ -84,7 +79,7 @@ class TableView(Surface, can_focus=True):
         self.cursor = self._place(row) or 0
         self._fit()
         self.reveal(self.cursor)
-        self.post_message(self.Arranged(self))
+        self.post_message(Arranged())
         self.post_message(self.Pointed(self, self.row))
 
     @property

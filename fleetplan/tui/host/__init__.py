@@ -1,0 +1,1 @@
+"""One host: its registers now and then, side by side, its turn, and its guests."""

@@ -1,0 +1,1 @@
+"""PSCI pins: who needs which, from when on, and what it costs."""
