@@ -16,6 +16,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.timer import Timer
 from textual.widgets import Footer
 from textual.worker import get_current_worker
 
@@ -98,6 +99,7 @@ class FleetplanApp(App[int]):
         self._began_s = 0.0
         self._said: Line = ()
         self._left_s = 0.0
+        self._ticking: Timer
 
     def compose(self) -> ComposeResult:
         """Heading, the views, and what stands below them."""
@@ -112,7 +114,7 @@ class FleetplanApp(App[int]):
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.set_interval(TICK_S, self._tick)
+        self._ticking = self.set_interval(TICK_S, self._draw_status, pause=True)
         self._draw()
         self.action_open()
 
@@ -124,6 +126,7 @@ class FleetplanApp(App[int]):
             self._watch.cancel()
         self._watch = Watch(self._tell)
         self._began_s, self._stage = monotonic(), ("load", 0, 0)
+        self._ticking.resume()
         self.run_worker(partial(self._open, self._watch), thread=True, group="open", exclusive=True)
 
     def _tell(self, stage: str, done: int, total: int) -> None:
@@ -169,25 +172,25 @@ class FleetplanApp(App[int]):
 
     def on_arrived(self, event: Arrived) -> None:
         """Look at this situation from now on."""
-        self._watch = None
+        self._rest()
         self.situation = event.situation
         self._stale = {row.name for row in ROWS}
         self._go(self.trail)
 
     def on_failed(self, event: Failed) -> None:
         """Say what went wrong. What was there before is still there, behind Esc."""
-        self._watch = None
+        self._rest()
         self._notice(event.document)
+
+    def _rest(self) -> None:
+        self._watch = None
+        self._ticking.pause()
 
     def _notice(self, document: Document) -> None:
         self._show("notice")
         self.query_one("#view-notice", Pane).tell(document)
         self.query_one("#view-notice", Pane).focus()
         self._say("Esc: what was there before" if self.situation is not None else "q leaves; ctrl+r reads again")
-
-    def _tick(self) -> None:
-        if self._watch is not None:
-            self._draw_status()
 
     # --- where one is ------------------------------------------------------------------------------------------------------------
 

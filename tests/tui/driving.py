@@ -17,6 +17,9 @@ from fleetplan.tui.work import Request
 
 ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 11, 24)
+QUIET = 2
+"""Rounds without work after which nothing more is expected: what is shown asks for more once it has been laid out."""
+
 SIZES = ((80, 24), (120, 40), (200, 60))
 
 Script = Callable[["Driver"], Awaitable[None]]
@@ -30,19 +33,18 @@ class Driver:
         self.pilot = pilot
 
     async def settle(self) -> None:
-        """Wait for workers, and for what they send."""
-        while True:
+        """Wait for workers, and for what they send, until nothing more comes."""
+        quiet = 0
+        while quiet < QUIET:
             await self.app.workers.wait_for_complete()
             await self.pilot.pause()
-            if not any(worker.is_running for worker in self.app.workers) and self.app._watch is None:
-                break
-        await self.pilot.pause()
+            busy = self.app._watch is not None or any(worker.is_running for worker in self.app.workers)
+            quiet = 0 if busy else quiet + 1
 
     async def press(self, *keys: str) -> None:
-        """One key after the other."""
-        for key in keys:
-            await self.pilot.press(key)
-            await self.settle()
+        """One key after the other, as fast as they can be pressed; then look."""
+        await self.pilot.press(*keys)
+        await self.settle()
 
     async def type(self, text: str) -> None:
         """A text, letter by letter."""
