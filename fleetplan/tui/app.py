@@ -127,7 +127,7 @@ class FleetplanApp(App[int]):
         self._watch = Watch(self._tell)
         self._began_s, self._stage = monotonic(), ("load", 0, 0)
         self._ticking.resume()
-        self.run_worker(partial(self._open, self._watch), thread=True, group="open", exclusive=True)
+        self.run_worker(partial(self._open, self._watch), thread=True, group="open", exclusive=True, description="open")
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         self.post_message(Progressed(stage, done, total))
@@ -147,7 +147,8 @@ class FleetplanApp(App[int]):
         """Work something out beside the screen; of one group only the last answer counts."""
         self._asked[group] += 1
         job = partial(self._answer, group, self._asked[group], make, done)
-        self.run_worker(job, thread=True, group=group, exclusive=True)
+        # Textual would describe a job by its `repr`, and that of a fleet takes longer than all the rest.
+        self.run_worker(job, thread=True, group=group, exclusive=True, description=group)
 
     def _answer(self, group: str, number: int, make: Callable[[], T], done: Callable[[T], None]) -> None:
         worker = get_current_worker()
@@ -314,8 +315,8 @@ class FleetplanApp(App[int]):
         self._draw_status()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """The heading has another width to fill."""
-        self._draw()
+        """The heading has another width to fill, once everything has its new size."""
+        self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         heading = heading_line(self.situation, self.trail, TABS, self.size.width)

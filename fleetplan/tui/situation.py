@@ -10,6 +10,8 @@ from fleetplan.rollout.columns import FleetColumns, StepColumns, fleet_columns, 
 from fleetplan.rollout.invariants import Violation
 from fleetplan.rollout.plan import Infeasible, Plan
 from fleetplan.tui.moves.landings import Landings, landings, would_be
+from fleetplan.tui.moves.table import move_table
+from fleetplan.tui.table.model import Table
 from fleetplan.tui.waves.journey import Journey
 from fleetplan.workflow import Study
 
@@ -50,6 +52,11 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
         return would_be(self.columns, classes) if self.plan is None else landings(self.columns, classes, self.plan)
 
     @cached_property
+    def moves(self) -> Table:
+        """The landings as a table."""
+        return move_table(self.columns, self.study.classes, self.landings)
+
+    @cached_property
     def journey(self) -> Journey:
         """The rollout by time."""
         return Journey(self.columns, self.landings, self.plan, self.steps)
@@ -61,5 +68,5 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
 
     def prepare(self) -> Situation:
         """Work out what the first screen asks for."""
-        _ = self.columns, self.steps, self.landings, self.host_numbers
+        _ = self.columns, self.steps, self.moves.warmed(), self.host_numbers
         return self

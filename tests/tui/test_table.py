@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.app import App, ComposeResult
 
 from fleetplan.fleet.filter import FilterError
 from fleetplan.output.document import Align
-from fleetplan.output.ink import Ink, Span, length, padded, plain
-from fleetplan.tui.table.lines import column_at, fitted, heading, row_line
+from fleetplan.output.ink import Ink, Line, Span, length, padded, plain
+from fleetplan.tui.table.lines import Slot, column_at, fitted, heading, row_line
 from fleetplan.tui.table.model import Field, Table, Wish, Worded, arranged
+from fleetplan.tui.table.view import TableView
 
 NAMES = ["web-2", "db-1", "web-1", "mail"]
 
@@ -96,3 +101,32 @@ def test_the_heading_says_what_rows_are_sorted_by() -> None:
 @given(st.lists(st.text(max_size=5), max_size=4), st.integers(1, 12))
 def test_a_padded_line_has_exactly_its_width(parts: list[str], width: int) -> None:
     assert length(padded(tuple(Span(part) for part in parts), width)) == width
+
+
+def test_of_a_hundred_thousand_rows_only_those_in_sight_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+
+    def counted(slots: Sequence[Slot], row: int) -> Line:
+        drawn.append(row)
+        return row_line(slots, row)
+
+    monkeypatch.setattr("fleetplan.tui.table.view.row_line", counted)
+    numbers = np.arange(100_000)
+    names = Field(key="name", title="name", values=Worded(numbers, "row-{}".format), width=12)
+
+    class Alone(App[None]):
+        def compose(self) -> ComposeResult:
+            yield TableView()
+
+    async def run() -> None:
+        app = Alone()
+        async with app.run_test(size=(80, 24)) as pilot:
+            app.query_one(TableView).show(Table(fields=(names,), rows=100_000, names=("name",)))
+            await pilot.pause()
+            painted = len(drawn)
+            assert 0 < painted <= 4 * 24
+            await pilot.press("end", "pageup")
+            assert len(drawn) <= painted + 6 * 24
+            assert max(drawn) == 99_999
+
+    asyncio.run(run())

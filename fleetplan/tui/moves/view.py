@@ -13,7 +13,6 @@ from fleetplan.tui.frame.trail import Place
 from fleetplan.tui.frame.view import View
 from fleetplan.tui.messages import GoTo
 from fleetplan.tui.moves.story import landing_document
-from fleetplan.tui.moves.table import move_table
 from fleetplan.tui.situation import Situation
 from fleetplan.tui.table.view import TableView
 
@@ -43,8 +42,7 @@ class MovesView(View):
     def take(self, situation: Situation) -> None:
         """Show the landings of this situation."""
         self._situation = situation
-        study = situation.study
-        self.table().show(move_table(situation.columns, study.classes, situation.landings))
+        self.table().show(situation.moves)
 
     def main(self) -> TableView:
         """The table."""

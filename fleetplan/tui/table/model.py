@@ -112,6 +112,13 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     names: tuple[str, ...] = ()
     risky: Flags | None = None
 
+    def warmed(self) -> Table:
+        """The same table, once what filters and orders need of its names is there: a worker does that before anybody types."""
+        for field in self.fields:
+            if field.key in self.names:
+                _ = field.searched.lowered, field.keys
+        return self
+
     def field(self, key: str) -> Field | None:
         """The column of a key."""
         return next((field for field in self.fields if field.key == key), None)
