@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from threading import Lock
 from time import monotonic
@@ -13,9 +13,10 @@ from typing import ClassVar, TypeVar
 
 from msgspec.structs import replace
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer
 from textual.worker import get_current_worker
@@ -371,6 +372,20 @@ class FleetplanApp(App[int]):
         """The next theme."""
         names = [palette.name for palette in PALETTES]
         self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:  # noqa: ARG002 - Textual's signature
+        """What the command palette offers: the views, and what the keys of the application do."""
+        for tab in TABS:
+            yield SystemCommand(tab.title, f"key {tab.key}", partial(self.action_show, tab.name))
+        yield SystemCommand("Filter", "narrow the table (key /)", self.action_filter)
+        yield SystemCommand("Go to", "a view, a host or a guest by its name (key :)", self.action_jump)
+        yield SystemCommand("Copy", "what the cursor is on (key y)", self.action_copy)
+        yield SystemCommand("Save as text", "the whole view, to a new file (key w)", partial(self.action_save, "txt"))
+        yield SystemCommand("Save as picture", "the screen, as SVG (key W)", partial(self.action_save, "svg"))
+        yield SystemCommand("Theme", "light, dark or the terminal's colours (key t)", self.action_theme)
+        yield SystemCommand("Read again", "the inventory (key ctrl+r)", self.action_open)
+        yield SystemCommand("Keys", "what can be pressed here (key ?)", self.action_keys)
+        yield SystemCommand("Quit", "leave (key q)", self.action_quit)
 
     def action_keys(self) -> None:
         """What can be pressed here."""

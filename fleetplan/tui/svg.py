@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
-from fleetplan.output.palettes import DARK, LIGHT, Palette
+from fleetplan.output.ink import Ink
+from fleetplan.output.palettes import DARK, Palette
 from fleetplan.tui.theme import BY_THEME
 
 if TYPE_CHECKING:
@@ -53,10 +54,14 @@ def picture(app: App[Any]) -> str:
     return console.export_svg(title="fleetplan", theme=_terminal(BY_THEME.get(app.theme, DARK)), code_format=FORMAT, unique_id="fleetplan")
 
 
+SIXTEEN = (Ink.FAINT, Ink.FAILS, Ink.SAFE, Ink.STRIPS, Ink.CHANGES, Ink.UNKNOWN, Ink.HEAD, Ink.PLAIN)
+"""What stands for black, red, green, yellow, blue, magenta, cyan and white in a picture of a terminal with colours of its own."""
+
+
 def _terminal(palette: Palette) -> TerminalTheme:
-    shown = palette if not palette.ansi else (DARK if palette.dark else LIGHT)
-    inks = list(shown.inks.values())
-    return TerminalTheme(_rgb(shown.screen), _rgb(inks[0]), [_rgb(colour) for colour in (*inks, *inks)][:16])
+    shown = DARK if palette.ansi else palette
+    colours = [_rgb(shown.inks[ink]) for ink in SIXTEEN]
+    return TerminalTheme(_rgb(shown.screen), _rgb(shown.inks[Ink.PLAIN]), colours, colours)
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -112,8 +112,10 @@ def test_without_a_plan_the_waves_say_why_and_what_would_help() -> None:
 def test_the_matrix_marks_one_way_doors_and_tells_of_each_move() -> None:
     async def look(at: Driver) -> None:
         await at.press("4")
-        assert "≈ CHANGES !" in at.surface("grid").text()
+        assert "≈ CHANGES!" in at.surface("grid").text()
         assert "At the target" in at.surface("grid").text()
+        assert "FAILS at set" in at.surface("cell").text()
+        await at.press("left", "left")
         assert "one-way door: no allowed migration leads back" in at.surface("cell").text()
         await at.press("right", "down", "l", "h", "j", "k", "left", "pagedown", "pageup", "right")
         assert "FAILS at set" in at.surface("cell").text() or "SAFE" in at.surface("cell").text()
@@ -164,6 +166,18 @@ def test_a_jump_to_nothing_says_so_and_one_to_q_leaves() -> None:
         await at.pilot.pause()
 
     assert drive(look).return_value == 0
+
+
+def test_the_command_palette_leads_to_views() -> None:
+    async def look(at: Driver) -> None:
+        await at.press("ctrl+p")
+        await at.type("pins")
+        while "Pins" not in at.screen.split("5 Pins", 1)[-1]:
+            await at.pilot.pause(0.05)
+        await at.press("enter")
+        assert at.app.trail.here.view == "pins"
+
+    drive(look)
 
 
 def test_what_changes_on_disk_is_read_again_and_the_place_is_kept(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ NARROWEST = 24
 class Pane(Lines):
     """A document, laid out anew when the width changes."""
 
+    DEFAULT_CSS = """
+    Pane { overflow-x: hidden; scrollbar-gutter: stable; }
+    """
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's word
         super().__init__(id=id, classes=classes)
         self._document = Document(())

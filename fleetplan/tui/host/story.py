@@ -10,6 +10,7 @@ from fleetplan.migration.register_file import RegisterRow, register_file
 from fleetplan.output.document import Align, Column, Document, Paragraph, Section
 from fleetplan.output.document import Table as Drawn
 from fleetplan.output.reasons import value_words
+from fleetplan.output.sentences import listed
 from fleetplan.output.views.why import story_document
 from fleetplan.rollout.columns import NONE
 from fleetplan.rollout.why import Why
@@ -40,16 +41,17 @@ def _registers(situation: Situation, host: int) -> Section:
         Column(title="register"),
         Column(title=f"now, {record.release.kernel}", grows=True),
         Column(title=f"then, {study.fleet.target.kernel}", grows=True),
-        Column(title="known from", grows=True),
     )
-    return Section("Firmware registers that it gives to guests that boot there", (Drawn(columns, rows),))
+    sources = listed(list(dict.fromkeys(row.source for row in (*now, *then))), most=9)
+    return Section(
+        "Firmware registers that it gives to guests that boot there", (Drawn(columns, rows), Paragraph(f"known from: {sources}"))
+    )
 
 
 def _beside(now: dict[str, RegisterRow], then: dict[str, RegisterRow]) -> Iterator[tuple[str, ...]]:
     for name in dict.fromkeys((*now, *then)):
         before, after = _values(now.get(name)), _values(then.get(name))
-        source = (now.get(name) or then[name]).source
-        yield name, before, SAME if before == after else after, source
+        yield name, before, SAME if before == after else after
 
 
 def _values(row: RegisterRow | None) -> str:

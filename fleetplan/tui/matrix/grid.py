@@ -8,7 +8,7 @@ import msgspec
 
 from fleetplan.migration.classes import HostClassId
 from fleetplan.migration.matrix import Mark, Matrix, Row
-from fleetplan.migration.reasons import Verdict
+from fleetplan.migration.reasons import RANK, Verdict
 from fleetplan.output.class_names import ClassNames
 from fleetplan.output.document import Block, Bullets, Document, Paragraph, Quote, Section
 from fleetplan.output.ink import Ink, Line, Span
@@ -18,7 +18,7 @@ from fleetplan.output.views.matrix import MARKS
 from fleetplan.output.views.verdict import headline
 from fleetplan.workflow import Study
 
-CELL = 12
+CELL = 11
 """Characters of a cell: glyph, word, marks."""
 SMALL = 5
 """Characters of a cell where words do not fit: glyph, marks."""
@@ -64,8 +64,16 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         if host == row.state[1] and verdict is Verdict.SAFE:
             return Span(f"{'· here' if width > SMALL else '·':<{width}}", Ink.FAINT)
         sign, marks = VERDICTS[verdict], "".join(MARKS[mark] for mark in self.marks(row, host))
-        text = f"{sign.text} {marks}" if width > SMALL else f"{sign.glyph}{marks}"
+        text = f"{sign.text}{marks}" if width > SMALL else f"{sign.glyph}{marks}"
         return Span(f"{text:<{width}}", sign.ink)
+
+    def worst(self) -> tuple[int, int]:
+        """The line and the column of the first of the worst moves."""
+        cells = (
+            (y, place, ruling[0]) for y, row in enumerate(self.lines) if isinstance(row, Row) for place, ruling in enumerate(row.rulings)
+        )
+        y, place, _ = max(cells, key=lambda cell: RANK[cell[2]], default=(0, 0, Verdict.SAFE))
+        return y, place
 
     def marks(self, row: Row, host: HostClassId) -> tuple[Mark, ...]:
         """What a move is beside its verdict."""

@@ -45,7 +45,8 @@ class GridSurface(Surface, can_focus=True):
         """Draw another matrix."""
         self._grid = grid
         self._rows = [y for y, row in enumerate(grid.lines) if isinstance(row, Row)]
-        self._row = self.column = 0
+        y, self.column = grid.worst()
+        self._row = self._rows.index(y) if y in self._rows else 0
         self._measure()
         self.post_message(self.Pointed())
 

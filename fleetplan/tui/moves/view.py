@@ -26,10 +26,10 @@ class MovesView(View):
     DEFAULT_CSS = """
     MovesView { layout: vertical; }
     MovesView > TableView { height: 1fr; }
-    MovesView > Pane { height: 1fr; border-top: solid $border; }
+    MovesView > Pane { height: 1fr; border-top: solid $border-blurred; }
     .-wide MovesView { layout: horizontal; }
     .-wide MovesView > TableView { width: 3fr; height: 100%; }
-    .-wide MovesView > Pane { width: 2fr; height: 100%; border-top: none; border-left: solid $border; padding-left: 1; }
+    .-wide MovesView > Pane { width: 2fr; height: 100%; border-top: none; border-left: solid $border-blurred; padding-left: 1; }
     """
 
     _situation: Situation | None = None
