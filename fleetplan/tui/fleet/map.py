@@ -85,7 +85,7 @@ def fleet_map(columns: FleetColumns, shown: Ints, width: int) -> Map:
     hosts = columns.hosts
     cards = len(shown) <= MOST_CARDS
     name = min(max((len(hosts.names[host]) for host in shown.tolist()), default=1), LONGEST_NAME) if cards else 0
-    cell = name + BAR + 10 if cards else 3
+    cell = name + BAR + 11 if cards else 3
     across = max((width - RACK) // cell, 1)
     order = shown[np.lexsort((shown, hosts.rack[shown], hosts.zone[shown]))].tolist()
     strips = tuple(_strips(columns, order, across))
