@@ -45,6 +45,9 @@ from fleetplan.tui.work import Request, Watch, opened, trouble
 
 T = TypeVar("T")
 
+Opener = Callable[[Request, Watch], Situation]
+"""How a situation is come by; in a worker."""
+
 SPINNER = "◐◓◑◒"
 TICK_S = 0.1
 """How often a wait is drawn; work that ends sooner is not seen to wait."""
@@ -84,12 +87,13 @@ class FleetplanApp(App[int]):
         Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
     ]
 
-    def __init__(self, request: Request, *, look: str = "dark") -> None:
+    def __init__(self, request: Request, *, look: str = "dark", opener: Opener = opened) -> None:
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         for palette in PALETTES:
             self.register_theme(theme(palette))
         self.theme = NAMES["ansi" if self.no_color else look].name
         self.request = request
+        self._opener = opener
         self.situation: Situation | None = None
         self.trail = Trail((Place(FIRST),))
         self._stale = {row.name for row in ROWS}
@@ -136,7 +140,7 @@ class FleetplanApp(App[int]):
     def _open(self, watch: Watch) -> None:
         try:
             with self._turn:
-                situation = opened(self.request, watch)
+                situation = self._opener(self.request, watch)
         except CancelledError:
             return
         except Exception as problem:  # noqa: BLE001 - whatever goes wrong in a worker ends on the screen
