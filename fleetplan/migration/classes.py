@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from fleetplan.firmware.candidates import MOST_CANDIDATES, Fact, FactKind
 from fleetplan.firmware.registers import psci_value
-from fleetplan.fleet.model import Equipment, Fleet, Guest, Host, HostFacts, Release
+from fleetplan.fleet.model import Equipment, Fleet, Guest, HostFacts, Release
 from fleetplan.migration.births import Births, Doubt
 from fleetplan.migration.carry import Carried, Guests, GuestState, Possible, distinct
 from fleetplan.migration.offers import HostOffer, features_of, offer, offer_after, suited
@@ -77,10 +77,11 @@ class ClassTable:
         self._on_release: dict[tuple[HostClassId, Release], HostClassId] = {}
         self._boots: dict[tuple[GuestClassId, HostClassId, str | None], GuestClassId | None] = {}
         self.twins = twins(fleet.hosts, speak=fleet.policy.probe_twins)
-        self._known: dict[tuple[Release, Release, _Facts], HostClassId] = {}
-        self._running: dict[Release, list[HostClassId]] = {}
+        self._machines: dict[tuple[Release, _Facts], int] = {}
         hosts = zip(fleet.hosts, self.twins.facts, strict=True)
-        self.hosts_now: list[HostClassId] = [self._class_of(host, facts, host.release) for host, facts in hosts]
+        self._alike = [self._machines.setdefault((host.facts_of, _Facts(facts)), len(self._machines)) for host, facts in hosts]
+        self._running: dict[Release, list[HostClassId]] = {}
+        self.hosts_now = self._running_now()
         self.hosts_then: list[HostClassId] = self.hosts_on(fleet.target)
         self.guests: Sequence[GuestClassId] = self._classify_guests() if states is None else self._take(states)
 
@@ -94,21 +95,25 @@ class ClassTable:
     # --- making -------------------------------------------------------------------------------------------------------------------
 
     def hosts_on(self, release: Release) -> list[HostClassId]:
-        """The classes that hosts have, or would have, on a release."""
+        """The classes that hosts have, or would have, on a release. O(hosts), with work only per distinct facts."""
         if release not in self._running:
-            hosts = zip(self._fleet.hosts, self.twins.facts, strict=True)
-            self._running[release] = [self._class_of(host, facts, release) for host, facts in hosts]
+            classes = [self._class_of(read_on, facts.facts, release) for read_on, facts in self._machines]
+            self._running[release] = list(map(classes.__getitem__, self._alike))
         return self._running[release]
 
-    def _class_of(self, host: Host, facts: HostFacts, release: Release) -> HostClassId:
+    def _running_now(self) -> list[HostClassId]:
+        """The classes that hosts have."""
+        machines, known = list(self._machines), dict[tuple[int, Release], HostClassId]()
+        now = [(machine, host.release) for machine, host in zip(self._alike, self._fleet.hosts, strict=True)]
+        for machine, release in dict.fromkeys(now):
+            read_on, facts = machines[machine]
+            known[machine, release] = self._class_of(read_on, facts.facts, release)
+        return list(map(known.__getitem__, now))
+
+    def _class_of(self, read_on: Release, facts: HostFacts, release: Release) -> HostClassId:
         """By the host's own facts, not by its class: hosts that are alike on one release may differ on another."""
-        key = (release, host.facts_of, _Facts(facts))
-        if key not in self._known:
-            read = release == host.facts_of
-            self._known[key] = self._add(
-                offer(release, facts) if read else offer_after(release, facts, host.facts_of, self._fleet.releases)
-            )
-        return self._known[key]
+        read = release == read_on
+        return self._add(offer(release, facts) if read else offer_after(release, facts, read_on, self._fleet.releases))
 
     def _add(self, offered: HostOffer) -> HostClassId:
         """A class of hosts: an equal one that is there already, or a new one."""
