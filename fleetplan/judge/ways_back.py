@@ -21,7 +21,7 @@ from fleetplan.rollout.plan import StepKind
 
 def ways_back(case: Case) -> Iterator[Violation]:
     """Whether the plan names the old release, and after every wave those guests that cannot go back to it, and no others."""
-    old, told = _old_release(case), np.zeros(len(case.guests.names), np.bool_)
+    old, told = case.once(_old_release), np.zeros(len(case.guests.names), np.bool_)
     if case.plan.back_to != old:
         yield case.broken(InvariantId.CLAIMS, "way back", claimed=case.plan.back_to, real=old)
     wanted = {name for point in case.plan.points_of_no_return for name in point.guests}
@@ -47,7 +47,7 @@ def _closed_births(case: Case, old: Release | None) -> set[tuple[int, str, HostN
     found: set[tuple[int, str, HostName, int, str | None]] = set()
     if old is None:
         return found
-    goals, hosts, table = _goals(case, old), case.hosts, case.classes
+    goals, hosts, table = case.once(_goals), case.hosts, case.classes
     there = case.alive & (hosts.on_target | (case.wave_of_host > 0))
     for pool in np.unique(hosts.pool[there]).tolist():
         for kind in np.unique(hosts.then[there & (hosts.pool == pool)]).tolist():
@@ -90,62 +90,77 @@ def _closed(case: Case, old: Release | None) -> Iterator[Flags]:
         yield from (closed for _ in range(waves + 1))
         return
     on, kind = case.guests.on.copy(), case.guests.kind.copy()
-    goals, rows = _goals(case, old), case.rows[case.row_is(StepKind.MIGRATE, StepKind.START)]
-    opening = {since for pool in goals.values() for since in pool.values()}
+    returns, rows = _Returns(case, old), case.rows[case.row_is(StepKind.MIGRATE, StepKind.START)]
+    opening = {since for pool in returns.goals.values() for since in pool.values()}
+    by_wave = np.argsort(case.wave[rows], kind="stable")
+    begins = np.searchsorted(case.wave[rows][by_wave], np.arange(waves + 2))
+    # Hosts that are on the target from the start count from wave 0 on, those that never are count from none.
+    done_after = np.where(case.hosts.on_target, 0, np.where(case.wave_of_host > 0, case.wave_of_host, waves + 1))
+    done_after[~case.alive] = waves + 1
     for wave in range(waves + 1):
-        steps = rows[case.wave[rows] == wave]
+        steps = rows[by_wave[begins[wave] : begins[wave + 1]]]
         guests = case.steps.guest[steps]
         # Of several things that happened to a guest in the wave, the last stays.
         on[guests] = np.where(case.steps.destination[steps] == NONE, case.steps.host[steps], case.steps.destination[steps])
         kind[guests] = case.walk.after[steps]
-        look = case.wave_of_host[on] == wave
+        look = (case.wave_of_host == wave)[on]
         look[guests] = True
         some = np.arange(len(on)) if wave in opening or not wave else np.flatnonzero(look)
-        done = case.alive & (case.hosts.on_target | ((case.wave_of_host > 0) & (case.wave_of_host <= wave)))
         closed = closed.copy()
         closed[some] = False
-        some = some[done[on[some]]]
-        closed[some] = _stuck(case, old, {pool: _open(found, wave) for pool, found in goals.items()}, some, on[some], kind[some])
+        some = some[done_after[on[some]] <= wave]
+        closed[some] = returns.barred(wave, some, on[some], kind[some])
         yield closed
 
 
-def _goals(case: Case, old: Release) -> dict[int, dict[HostClassId, int]]:
+def _goals(case: Case) -> dict[int, dict[HostClassId, int]]:
     """By pool, the classes that its living hosts have on the old release, each with the first wave after which a guest could land there.
 
     A host that is cordoned while it runs the old release takes nobody until it has been upgraded.
     """
-    on_old = case.classes.hosts_on(old)
+    old = case.once(_old_release)
+    assert old is not None  # noqa: S101 - asked for only where something is upgraded
+    alive = np.flatnonzero(case.alive)
+    on_old = np.array(case.classes.hosts_on(old), np.int32)
+    since = np.zeros(len(case.alive), np.int64)
+    for host in listed(case.alive & case.held):
+        if case.fleet.hosts[host].release == old:
+            since[host] = int(case.wave_of_host[host]) or NEVER
+    hosts = alive[np.lexsort((since[alive], on_old[alive], case.hosts.pool[alive]))]
+    pool, kind = case.hosts.pool[hosts], on_old[hosts]
+    first = np.flatnonzero(np.append(True, (pool[1:] != pool[:-1]) | (kind[1:] != kind[:-1]))) if len(hosts) else hosts
     goals: dict[int, dict[HostClassId, int]] = {}
-    for host in listed(case.alive):
-        shut = case.held[host] and case.fleet.hosts[host].release == old
-        since = (int(case.wave_of_host[host]) or NEVER) if shut else 0
-        pool = goals.setdefault(int(case.hosts.pool[host]), {})
-        pool[on_old[host]] = min(since, pool.get(on_old[host], NEVER))
+    for number, goal, wave in zip(pool[first].tolist(), kind[first].tolist(), since[hosts[first]].tolist(), strict=True):
+        goals.setdefault(number, {})[goal] = wave
     return goals
 
 
-def _open(goals: Mapping[HostClassId, int], wave: int) -> list[HostClassId]:
-    return [goal for goal, since in goals.items() if since <= wave]
+class _Returns:
+    """What takes guests back to the old release: hops of their own, and restarts in place."""
 
+    def __init__(self, case: Case, old: Release) -> None:
+        self._case = case
+        self.goals = case.once(_goals)
+        self._on_old = np.array(case.classes.hosts_on(old), np.int32)
+        self._link = best_links(case.hosts.bandwidth_mib_s, case.hosts.pool, case.alive)
+        self._in_place = case.fleet.policy.immovable is Immovable.RESTART
 
-def _stuck(case: Case, old: Release, goals: Mapping[int, list[HostClassId]], guests: Numbers, on: Places, kind: Places) -> Flags:
-    """Guests on the target that no hop of their own takes back, and no restart in place."""
-    table, hosts = case.classes, case.hosts
-    in_place = case.fleet.policy.immovable is Immovable.RESTART
-    old_class = np.array(table.hosts_on(old), np.int32)[on]
+    def barred(self, wave: int, guests: Numbers, on: Places, kind: Places) -> Flags:
+        """Guests on the target after a wave that no hop of their own takes back, and no restart in place."""
+        case, table, then = self._case, self._case.classes, self._case.hosts.then[on]
+        open_ = {pool: [goal for goal, since in goals.items() if since <= wave] for pool, goals in self.goals.items()}
 
-    def hops(kind: int, here: int, pool: int) -> bool:
-        return any(table.hop(kind, here, goal).allowed for goal in goals[pool])
+        def hops(kind: int, here: int, pool: int) -> bool:
+            return any(table.hop(kind, here, goal).allowed for goal in open_[pool])
 
-    def boots(kind: int, there: int, _: int) -> bool:
-        return in_place and table.restarts(kind, there)
+        def boots(kind: int, there: int, _: int) -> bool:
+            return self._in_place and table.restarts(kind, there)
 
-    moved, move = distinct(hops, kind, hosts.then[on], hosts.pool[on])
-    booted, boot = distinct(boots, kind, old_class, old_class)
-    rate = case.hosts.bandwidth_mib_s
-    link = best_links(rate, hosts.pool, case.alive)[on]
-    ends = copies_end(case.guests.size[guests, 1], case.guests.dirty_rate_mib_s[guests], link, case.fleet.policy.converge)
-    by_move = case.guests.migratable[guests] & ends & np.array(moved, np.bool_)[move]
-    by_boot = case.guests.restartable[guests] & np.array(booted, np.bool_)[boot]
-    stuck: Flags = ~(by_move | by_boot)
-    return stuck
+        moved, move = distinct(hops, kind, then, case.hosts.pool[on])
+        there = self._on_old[on]
+        booted, boot = distinct(boots, kind, there, there)
+        ends = copies_end(case.guests.size[guests, 1], case.guests.dirty_rate_mib_s[guests], self._link[on], case.fleet.policy.converge)
+        by_move = case.guests.migratable[guests] & ends & np.array(moved, np.bool_)[move]
+        by_boot = case.guests.restartable[guests] & np.array(booted, np.bool_)[boot]
+        barred: Flags = ~(by_move | by_boot)
+        return barred
