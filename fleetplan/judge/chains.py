@@ -82,8 +82,8 @@ def _oldest_first(case: Case, things: Things, ends: Numbers, begins: Numbers) ->
 
 def _edges(case: Case, things: Things) -> tuple[Numbers, Numbers]:
     """Pairs of things of one group of which the second waits for the first."""
-    ends_with = np.full(len(case.steps), NONE, np.int64)
-    begins_with = np.full(len(case.steps), NONE, np.int64)
+    ends_with = np.full(len(case.steps), NONE, np.int32)
+    begins_with = np.full(len(case.steps), NONE, np.int32)
     ends_with[things.tail[things.tail != NONE]] = np.flatnonzero(things.tail != NONE)
     begins_with[things.head[things.head != NONE]] = np.flatnonzero(things.head != NONE)
     ends, begins = ends_with[case.steps.after], begins_with[case.waiting]
@@ -100,10 +100,9 @@ def _rearrange(things: Things, limits: Numbers, ends: Numbers, begins: Numbers, 
     if not short.any():
         return
     inside = short[things.group[ends]]
-    offers: dict[int, list[int]] = {}
-    for giver, taker in zip(ends[inside].tolist(), begins[inside].tolist(), strict=True):
-        offers.setdefault(taker, []).append(giver)
-    takers = [taker for taker in offers if taken_from[taker] == NONE]
+    offers = _Offers(ends[inside], begins[inside], len(taken_from))
+    unserved = begins[inside][taken_from[begins[inside]] == NONE]
+    takers = dict.fromkeys(unserved.tolist())
     giving, taking = handed_to.tolist(), taken_from.tolist()
     # What a search in vain has seen leads nowhere for good.
     hopeless: set[int] = set()
@@ -118,7 +117,21 @@ def _rearrange(things: Things, limits: Numbers, ends: Numbers, begins: Numbers, 
     handed_to[:], taken_from[:] = giving, taking
 
 
-def _reassign(thing: int, offers: Mapping[int, list[int]], taking: list[int], giving: list[int], hopeless: Set[int]) -> Set[int] | None:
+class _Offers:
+    """Who could give each thing a slot. Few are ever asked for."""
+
+    def __init__(self, givers: Numbers, takers: Numbers, things: int) -> None:
+        order = np.argsort(takers, kind="stable")
+        self._givers = givers[order]
+        self._begins = np.searchsorted(takers[order], np.arange(things + 1)).tolist()
+
+    def __getitem__(self, taker: int) -> list[int]:
+        """Those that the thing waits for directly, in the order of the plan."""
+        found: list[int] = self._givers[self._begins[taker] : self._begins[taker + 1]].tolist()
+        return found
+
+
+def _reassign(thing: int, offers: _Offers, taking: list[int], giving: list[int], hopeless: Set[int]) -> Set[int] | None:
     """Find a slot for a thing, if others can make room for it by taking another. None where it did; else all slots that were tried."""
     asked_by: dict[int, int] = {}
     queue = [thing]
