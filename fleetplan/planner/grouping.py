@@ -50,6 +50,13 @@ def spans(first: Ints, count: Ints) -> Numbers:
     return numbers
 
 
+def inverse(order: Ints) -> Numbers:
+    """Of each thing, where it stands in an order of all."""
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return place
+
+
 def rank_within(owner: Ints) -> Numbers:
     """For each thing, how many things of the same owner stand before it. O(n log n)."""
     order = np.argsort(owner, kind="stable")

@@ -255,7 +255,7 @@ class Layout:
         behind = at.hosts[gate_place[wave[at.hosts]] != NONE]
         for_gates = (gate_place[wave[behind]], at.cordon[behind])
         some = np.flatnonzero(self._awaited)
-        givers = np.array(self._times.givers, np.int64).reshape(-1, 2)
+        givers = self._times.givers
         host: Numbers = np.concatenate((legs.source[some].astype(np.int64), givers[:, 0]))
         other: Numbers = np.concatenate((legs.goal[some].astype(np.int64), givers[:, 1]))
         once = np.sort(distinct(host, other)[0]) if len(host) else np.zeros(0, np.int64)
