@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleetplan.planner.amounts import enough, rows, total
 from fleetplan.planner.grouping import distinct, rank_within
 from fleetplan.planner.occupancy import Occupancy
 from fleetplan.planner.problem import Problem
@@ -43,8 +44,8 @@ def match(occupancy: Occupancy, hosts: Places, whole: Places, shape: Places, ope
     away_s = occupancy.problem.expected_s
     goal = np.full(len(hosts), NONE, np.int32)
     fits = np.zeros(len(hosts), np.bool_)
-    load, room = occupancy.load[hosts], occupancy.free(whole)
-    scarce = int(np.argmax(load.sum(axis=0) / np.maximum(occupancy.problem.room[hosts].sum(axis=0), 1)))
+    load, room = rows(occupancy.load, hosts), occupancy.free(whole)
+    scarce = int(np.argmax(total(load) / np.maximum(total(rows(occupancy.problem.room, hosts)), 1)))
     spare = np.ones(len(whole), np.bool_)
     none = np.zeros(len(shape), np.int32)
     for alike, strict in ((shape, True), (none, True), (none, False)):
@@ -59,7 +60,7 @@ def match(occupancy: Occupancy, hosts: Places, whole: Places, shape: Places, ope
             theirs = theirs[np.lexsort((theirs, -room[theirs, scarce]))]
         one, other = _pairs(alike[hosts[mine]], alike[whole[theirs]])
         mine, theirs = mine[one], theirs[other]
-        all_fit: Flags = np.all(load[mine] <= room[theirs], axis=1)
+        all_fit = enough(rows(load, mine), rows(room, theirs))
         if strict:
             mine, theirs, all_fit = mine[all_fit], theirs[all_fit], all_fit[all_fit]
         goal[mine], fits[mine], spare[theirs] = whole[theirs], all_fit, False
@@ -77,10 +78,10 @@ def _pairs(mine: Places, theirs: Places) -> tuple[Numbers, Numbers]:
 def head_that_fits(size: Numbers, owner: Numbers, room: Numbers) -> Flags:
     """Which guests fit, largest first, until one does not: of each owner in order, against the owner's room."""
     order = np.lexsort((*-size.T, owner))
-    total = np.cumsum(size[order], axis=0)
+    so_far = np.cumsum(size[order], axis=0)
     own = owner[order]
     starts = np.flatnonzero(np.concatenate(([True], own[1:] != own[:-1])))
-    before = np.repeat(total[starts] - size[order][starts], np.diff(np.append(starts, len(own))), axis=0)
+    before = np.repeat(so_far[starts] - size[order][starts], np.diff(np.append(starts, len(own))), axis=0)
     found = np.zeros(len(owner), np.bool_)
-    found[order] = (total - before <= room[own]).all(axis=1)
+    found[order] = enough(so_far - before, rows(room, own))
     return found

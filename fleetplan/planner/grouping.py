@@ -57,6 +57,15 @@ def inverse(order: Ints) -> Numbers:
     return place
 
 
+def without(some: Places, others: Ints) -> Places:
+    """Some of many things, but for others. O(some + others + the largest number)."""
+    if not len(others) or not len(some):
+        return some
+    stays = np.ones(max(int(some.max()), int(others.max())) + 1, np.bool_)
+    stays[others] = False
+    return some[stays[some]]
+
+
 def rank_within(owner: Ints) -> Numbers:
     """For each thing, how many things of the same owner stand before it. O(n log n)."""
     order = np.argsort(owner, kind="stable")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fleetplan.planner.amounts import add, rows, subtract
 from fleetplan.planner.grouping import Runs
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.rollout.columns import NONE, Codes, Flags, Ints, Numbers, Places
@@ -46,12 +47,12 @@ class Occupancy:
 
     def free(self, hosts: Ints) -> Numbers:
         """What landings may still take of hosts; nothing where a host is over-committed."""
-        free: Numbers = np.maximum(self.problem.room[hosts] - self.used[hosts], 0)
+        free: Numbers = np.maximum(rows(self.problem.room, hosts) - rows(self.used, hosts), 0)
         return free
 
     def vacated(self, hosts: Ints) -> Numbers:
         """What landings may take of hosts once they are empty but for the guests that stay."""
-        room: Numbers = np.maximum(self.problem.room[hosts] - self.used[hosts] + self.load[hosts], 0)
+        room: Numbers = np.maximum(rows(self.problem.room, hosts) - rows(self.used, hosts) + rows(self.load, hosts), 0)
         return room
 
     def whole(self, hosts: Places) -> Places:
@@ -79,9 +80,15 @@ class Occupancy:
         there, here = problem.place(own, hosts[some]), problem.place(own, self.at[guests[some]])
         some, own, there = some[there != here], own[there != here], there[there != here]
         key = _key(own, there)
-        first = np.zeros(len(key), np.bool_)
-        first[np.unique(key, return_index=True)[1]] = True
-        found[some] = ~first | np.isin(key, self._taken(own))
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        meets = np.zeros(len(key), np.bool_)
+        meets[1:] = key[1:] == key[:-1]
+        taken = self._taken(own)
+        at = np.searchsorted(key, taken)
+        at = at[np.append(key, NONE)[at] == taken]
+        meets[at] = True
+        found[some[order]] = meets
         return found
 
     def _taken(self, groups: Ints) -> Numbers:
@@ -114,12 +121,12 @@ class Occupancy:
     def enter(self, guests: Places, hosts: Places) -> None:
         """Guests land on hosts in this wave."""
         self.goal[guests] = hosts
-        np.add.at(self.used, hosts, self.size[guests])
+        add(self.used, hosts, rows(self.size, guests))
         np.add.at(self._guests_there, hosts, 1)
 
     def withdraw(self, guests: Places) -> None:
         """They do not, after all."""
-        np.subtract.at(self.used, self.goal[guests], self.size[guests])
+        subtract(self.used, self.goal[guests], rows(self.size, guests))
         np.subtract.at(self._guests_there, self.goal[guests], 1)
         self.goal[guests] = NONE
 
@@ -145,7 +152,7 @@ class Occupancy:
     def _seed(self, guests: Places, hosts: Places) -> None:
         """Guests that landed on old hosts must leave those, too."""
         if len(guests):
-            np.add.at(self.load, hosts, self.size[guests])
+            add(self.load, hosts, rows(self.size, guests))
             np.add.at(self.mover_count, hosts, 1)
             self._movers = None
 

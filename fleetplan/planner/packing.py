@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleetplan.planner.amounts import add, rows, total
 from fleetplan.planner.grouping import distinct
 from fleetplan.planner.occupancy import Occupancy
 from fleetplan.rollout.columns import NONE, Flags, Numbers, Places
@@ -147,7 +148,7 @@ def _rounded_up(size: Numbers) -> Numbers:
 
 def _ranking(occupancy: Occupancy, bins: Bins, guests: Places, *, spread: bool) -> Numbers:
     """Bins in the order in which they are filled: by what is free of the scarcer resource."""
-    need, there = occupancy.size[guests].sum(axis=0), np.maximum(bins.free.sum(axis=0), 1)
+    need, there = total(rows(occupancy.size, guests)), np.maximum(total(bins.free), 1)
     scarce = int(np.argmax(need / there))
     other = bins.free[:, 1 - scarce] if bins.free.shape[1] > 1 else bins.free[:, 0]
     key = bins.free[:, scarce]
@@ -190,7 +191,7 @@ class _Mending:
     def enter_but(self, met: Numbers) -> None:
         """Enter all that are packed, save those that would meet."""
         aside = self.goal[met]
-        np.add.at(self.bins.free, aside, self.sizes[self.flavour[met]])
+        add(self.bins.free, aside, rows(self.sizes, self.flavour[met]))
         self.goal[met] = NONE
         landed = np.flatnonzero(self.goal != NONE)
         self.occupancy.enter(self.guests[landed], self.bins.hosts[self.goal[landed]])

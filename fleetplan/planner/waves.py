@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fleetplan.planner.amounts import enough, rows, total
 from fleetplan.planner.blocks import head_that_fits, in_turn, match, shapes
 from fleetplan.planner.budget import UNLIMITED, Budget
 from fleetplan.planner.failure import Stuck
+from fleetplan.planner.grouping import without
 from fleetplan.planner.occupancy import Occupancy, fewest_first
 from fleetplan.planner.packing import Bins, pack
 from fleetplan.planner.problem import Problem
@@ -34,6 +36,9 @@ SMALL_POOL = 400
 """In pools with more hosts than this, further hosts are looked for many at a time, where some were found together."""
 
 MOST_SEEDS_TRIED = 200
+
+LONGEST = -1
+"""In place of a scarce resource: nothing is scarce, and the hosts that take longest go first."""
 
 CEILING_PER_MILLE = 950
 """How full hosts are filled with single guests, while that costs nothing."""
@@ -91,6 +96,8 @@ class Search:
         self._seeds = dict(self.seeds)
         self._most_waves = most_waves
         self._longest_first = longest_first
+        self._orders: dict[tuple[int, int], Places] = {}
+        """Hosts of a pool that were pending once, in the order of growing by a scarce resource or LONGEST."""
         self._left: Flags = problem.pending.copy()
         self._total = int(problem.pending.sum())
         self._shape = shapes(problem)
@@ -136,8 +143,7 @@ class Search:
     def _pending(self, pool: int, wave: Making) -> Places:
         """Hosts of a pool that are in no wave yet, and whose turn it is."""
         hosts = self.problem.pool_hosts.one(pool)
-        hosts = hosts[self._in_turn[hosts]]
-        return hosts[~np.isin(hosts, np.concatenate(wave.hosts))] if wave.hosts else hosts
+        return without(hosts[self._in_turn[hosts]], wave.all_hosts)
 
     @property
     def _in_turn(self) -> Flags:
@@ -188,15 +194,32 @@ class Search:
         Where it might take all of them, or the search is told so, those that take longest come first.
         """
         occupancy = self.occupancy
-        load, gain = occupancy.load[pending], np.maximum(occupancy.vacated(pending), 1)
-        scarce = int(np.argmax(load.sum(axis=0) / gain.sum(axis=0)))
-        later = ~self.problem.held[pending]
-        room = occupancy.free(opened).sum(axis=0)
-        if self._longest_first or (load.sum(axis=0) <= room).all():
-            order = np.lexsort((pending, -self.problem.expected_s[pending], later))
-            return pending[order], _head(load[order], room)
-        order = np.lexsort((pending, load.sum(axis=1), load[:, scarce] / gain[:, scarce], later))
-        return pending[order], _head(load[order], room)
+        load, gain = total(rows(occupancy.load, pending)), total(np.maximum(occupancy.vacated(pending), 1))
+        room = total(occupancy.free(opened))
+        scarce = LONGEST if self._longest_first or (load <= room).all() else int(np.argmax(load / gain))
+        ordered = self._in_order(pending, scarce)
+        return ordered, _head(rows(occupancy.load, ordered), room)
+
+    def _in_order(self, pending: Places, scarce: int) -> Places:
+        """Pending hosts of one pool, held ones first: by what they take of the scarce resource for what they make room for of it.
+
+        A pool is sorted once, for the numbers of a host stay the same until guests land on it as seeds.
+        """
+        pool = int(self.problem.hosts.pool[pending[0]])
+        if (pool, scarce) not in self._orders:
+            hosts = self.problem.pool_hosts.one(pool)
+            self._orders[pool, scarce] = self._sorted(hosts[self._left[hosts]], scarce)
+        chosen = np.zeros(len(self._left), np.bool_)
+        chosen[pending] = True
+        ordered = self._orders[pool, scarce]
+        return ordered[chosen[ordered]]
+
+    def _sorted(self, hosts: Places, scarce: int) -> Places:
+        later = ~self.problem.held[hosts]
+        if scarce == LONGEST:
+            return hosts[np.lexsort((hosts, -self.problem.expected_s[hosts], later))]
+        load, gain = self.occupancy.load[hosts], np.maximum(self.occupancy.vacated(hosts), 1)
+        return hosts[np.lexsort((hosts, load.sum(axis=1), load[:, scarce] / gain[:, scarce], later))]
 
     def _take(self, pool: int, pending: Places, granted: Places, wave: Making) -> int:
         """Take as many hosts of a pool as were granted, or as there is room for; how many that were."""
@@ -242,7 +265,7 @@ class Search:
             lost = np.unique(self.occupancy.at[homeless])
             if len(lost) < fewer:
                 self._withdraw(self.occupancy.movers.many(lost))
-                return chosen[~np.isin(chosen, lost)]
+                return without(chosen, lost)
             self._withdraw(guests)
             count -= fewer
         if not len(whole):
@@ -263,7 +286,7 @@ class Search:
         """Further hosts that fit, the one with the least load first; and who was the first to find no place."""
         occupancy = self.occupancy
         ordered, _ = self._growing(pending, opened)
-        ordered = ordered[~np.isin(ordered, taken)]
+        ordered = without(ordered, taken)
         found: list[int] = []
         misses, first_homeless = 0, None
         for host in ordered.tolist():
@@ -286,7 +309,7 @@ class Search:
     def _some_more(self, pending: Places, taken: Places, opened: Places, budget: Budget) -> tuple[Places, Places | None]:
         """As `_one_by_one`, many at a time: half as many after each time that not all fit."""
         ordered, _ = self._growing(pending, opened)
-        ordered = ordered[~np.isin(ordered, taken)]
+        ordered = without(ordered, taken)
         found: list[Places] = []
         count = budget.most
         while count > 0:
@@ -295,7 +318,7 @@ class Search:
             if len(some) and not len(self._pack(guests, opened)):
                 budget.take(some)
                 found.append(some)
-                ordered = ordered[~np.isin(ordered, some)]
+                ordered = without(ordered, some)
                 count = min(count, budget.most)
             else:
                 self._withdraw(guests)
@@ -317,7 +340,7 @@ class Search:
         homeless = self._spill(spilled, opened)
         lost = np.unique(occupancy.at[homeless])
         self._withdraw(occupancy.movers.many(lost))
-        return chosen[~np.isin(chosen, lost)]
+        return without(chosen, lost)
 
     def _land_blocks(self, guests: Places, owner: Numbers, goal: Places, fits: Flags) -> Places:
         """Land the guests of matched hosts; those that may not, or do not fit, are left over."""
@@ -350,7 +373,7 @@ class Search:
     def _spill(self, guests: Places, opened: Places) -> Places:
         """Land single guests: below the ceiling and spread out first, then wherever they fit; who found no place."""
         if len(guests):
-            partly = opened[~np.isin(opened, self.occupancy.whole(opened))]
+            partly = without(opened, self.occupancy.whole(opened))
             guests = pack(self.occupancy, guests, Bins.of(self.occupancy, partly, CEILING_PER_MILLE), spread=True)
         return self._pack(guests, opened) if len(guests) else guests
 
@@ -385,7 +408,7 @@ class Search:
             chosen = ordered[:count]
             guests = self.occupancy.movers.many(chosen)
             homeless = self._pack(guests, opened)
-            homeless = pack(self.occupancy, homeless, Bins.of(self.occupancy, old[~np.isin(old, chosen)]), spread=True)
+            homeless = pack(self.occupancy, homeless, Bins.of(self.occupancy, without(old, chosen)), spread=True)
             if not len(homeless):
                 return chosen
             self._withdraw(guests)
@@ -399,6 +422,8 @@ class Search:
         guests = occupancy.movers.many(hosts)
         sources, goals = occupancy.at[guests], occupancy.goal[guests]
         verdicts = occupancy.settle(hosts, guests)
+        if not occupancy.open[goals].all():
+            self._orders.clear()
         begins = np.zeros(len(self._left), np.int64)
         np.maximum.at(begins, sources, self._opens_s[goals])
         self._opens_s[hosts] = begins[hosts] + self.problem.away_s[hosts]
@@ -408,5 +433,4 @@ class Search:
 
 def _head(load: Numbers, room: Numbers) -> int:
     """How many of some loads, the first ones, fit into a room."""
-    fits = (np.cumsum(load, axis=0) <= room).all(axis=1)
-    return int(np.argmin(np.append(fits, False)))
+    return int(np.argmin(np.append(enough(np.cumsum(load, axis=0), room), False)))

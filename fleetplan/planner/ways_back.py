@@ -16,6 +16,7 @@ import numpy as np
 from fleetplan.fleet.model import Fleet, GuestName, HostState, Release
 from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClassId
+from fleetplan.planner import grouping
 from fleetplan.planner.causes import reason_facts
 from fleetplan.rollout.columns import STATE_CODE, Flags, FleetColumns, Numbers, Places, fleet_columns
 from fleetplan.rollout.distinct import distinct
@@ -74,10 +75,14 @@ class _Search:
         cordoned = hosts.state == STATE_CODE[HostState.CORDONED]
         shut = cordoned & np.array([host.release == self._old for host in self._fleet.hosts], np.bool_)
         since = np.where(shut, self._past.upgraded_in, 0)
+        alive = np.flatnonzero(self._alive)
+        first, which = grouping.distinct(hosts.pool[alive], self._old_class[alive])
+        earliest = np.full(len(first), NEVER, np.int64)
+        np.minimum.at(earliest, which, since[alive])
         goals: dict[int, Goals] = defaultdict(dict)
-        for host in np.flatnonzero(self._alive).tolist():
-            pool, kind = goals[int(hosts.pool[host])], int(self._old_class[host])
-            pool[kind] = min(pool.get(kind, NEVER), int(since[host]))
+        order = np.argsort(first)
+        for host, wave in zip(alive[first[order]].tolist(), earliest[order].tolist(), strict=True):
+            goals[int(hosts.pool[host])][int(self._old_class[host])] = wave
         return goals
 
     def points(self, waves: int) -> tuple[PointOfNoReturn, ...]:
@@ -155,21 +160,22 @@ class _Search:
     def births(self) -> Iterator[ClosedBirth]:
         """Kinds of upgraded hosts on which a guest should not be born as it usually is, by wave and pool."""
         hosts, since = self._columns.hosts, self._past.upgraded_in
-        kinds: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for host in np.flatnonzero(self._alive & (since < NEVER)).tolist():
-            kinds[int(hosts.pool[host]), int(hosts.then[host])].append(host)
-        found = [self._birth(pool, kind, members) for (pool, kind), members in kinds.items()]
+        there = np.flatnonzero(self._alive & (since < NEVER))
+        first, kind = grouping.distinct(hosts.pool[there], hosts.then[there])
+        by_kind = grouping.Runs.of(kind, len(first))
+        found = [self._birth(there[by_kind.one(number)]) for number in range(len(first))]
         yield from sorted((birth for birth in found if birth is not None), key=lambda birth: (birth.wave, birth.pool, birth.like))
 
-    def _birth(self, pool: int, here: HostClassId, members: list[int]) -> ClosedBirth | None:
+    def _birth(self, members: Numbers) -> ClosedBirth | None:
+        pool, here = int(self._columns.hosts.pool[members[0]]), int(self._columns.hosts.then[members[0]])
         born = self._classes.birth(here)
         if born is None or self._returns(born, here, pool):
             return None
         pinned = ((psci, self._classes.birth(here, psci)) for psci in PINS)
         return ClosedBirth(
-            wave=min(int(self._past.upgraded_in[host]) for host in members),
+            wave=int(self._past.upgraded_in[members].min()),
             pool=self._columns.hosts.pool_names[pool],
-            like=min(self._columns.hosts.names[host] for host in members),
+            like=min(map(self._columns.hosts.names.__getitem__, members.tolist())),
             hosts=len(members),
             pin=next((psci for psci, kind in pinned if kind is not None and self._returns(kind, here, pool)), None),
             why=self._refusal(born, here, int(self._old_class[members[0]])),

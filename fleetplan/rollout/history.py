@@ -76,10 +76,15 @@ def history(columns: FleetColumns, classes: ClassTable, plan: Plan) -> History:
 
 
 def arrivals(steps: StepColumns) -> Places:
-    """Migrations and starts, by guest, then in the order of time."""
-    acts = np.flatnonzero((steps.kind == KIND_CODE[StepKind.MIGRATE]) | (steps.kind == KIND_CODE[StepKind.START]))
-    order = np.lexsort((steps.start_s[acts], steps.guest[acts]))
-    found: Places = acts[order].astype(np.int32)
+    """Migrations and starts, by guest, then in the order of time. Only those of guests that have several are sorted: they are few."""
+    acts = np.flatnonzero((steps.kind == KIND_CODE[StepKind.MIGRATE]) | (steps.kind == KIND_CODE[StepKind.START])).astype(np.int32)
+    guest = steps.guest[acts]
+    count = np.bincount(guest)
+    found = np.empty(len(acts), np.int32)
+    found[(np.cumsum(count) - count)[guest]] = acts
+    several = acts[count[guest] > 1]
+    order = np.lexsort((steps.start_s[several], steps.guest[several]))
+    found[np.repeat(count > 1, count)] = several[order]
     return found
 
 
