@@ -72,7 +72,8 @@ def _gathered(columns: list[Places], orders: list[Numbers]) -> Places:
 
 def _order(problem: Problem, wave: WaveChoice) -> Numbers:
     """By source, goal and size, the largest first."""
-    return np.lexsort((wave.guests, -problem.guests.size[wave.guests, 1], wave.goals, wave.sources))
+    pair = wave.sources.astype(np.int64) << 32 | wave.goals
+    return np.lexsort((wave.guests, -problem.guests.size[wave.guests, 1], pair))
 
 
 def _streams(problem: Problem, wave: Places, source: Places, goal: Places) -> Places:

@@ -84,23 +84,28 @@ class Occupancy:
         key = key[order]
         meets = np.zeros(len(key), np.bool_)
         meets[1:] = key[1:] == key[:-1]
-        taken = self._taken(own)
+        taken = self._taken(own, there)
         at = np.searchsorted(key, taken)
         at = at[np.append(key, NONE)[at] == taken]
         meets[at] = True
         found[some[order]] = meets
         return found
 
-    def _taken(self, groups: Ints) -> Numbers:
-        """The places that members of these groups have or take, with their groups."""
+    def _taken(self, groups: Ints, places: Ints) -> Numbers:
+        """Which of these places members of these groups have or take, with their groups."""
         problem = self.problem
         touched = np.zeros(len(problem.guests.group_names), np.bool_)
         touched[groups] = True
-        members = problem.members.many(np.flatnonzero(touched))
-        landing = members[self.goal[members] != NONE]
-        group, new = problem.guests.group[members], problem.guests.group[landing]
-        standing = _key(group, problem.place(group, self.at[members]))
-        return np.concatenate((standing, _key(new, problem.place(new, self.goal[landing]))))
+        asked = np.zeros(len(problem.hosts.names), np.bool_)
+        asked[places] = True
+        some = np.flatnonzero(touched)
+        members = problem.members.many(some)
+        group = np.repeat(some, problem.members.count(some))
+        standing, goal = problem.place(group, self.at[members]), self.goal[members]
+        landing = np.flatnonzero(goal != NONE)
+        landed = problem.place(group[landing], goal[landing])
+        stand, land = np.flatnonzero(asked[standing]), np.flatnonzero(asked[landed])
+        return np.concatenate((_key(group[stand], standing[stand]), _key(group[landing[land]], landed[land])))
 
     def suits(self, guest: int, hosts: Ints) -> Flags:
         """For one guest: on which hosts it would meet no fellow, or share the place that it shares already."""

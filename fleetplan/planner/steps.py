@@ -226,7 +226,7 @@ class Layout:
         more = self._gates_wait(gates, earlier, later)
         earlier = np.concatenate([earlier, *(first for first, _ in more)])
         later = np.concatenate([later, *(second for _, second in more)])
-        runs = Runs.of(later, total)
+        runs = Runs.of(later.astype(np.int32), total)
         return runs.at, earlier[runs.items].astype(np.int32)
 
     def _uncordon(self, host: Ints) -> Numbers:

@@ -229,7 +229,7 @@ class ExtraMoves(msgspec.Struct, frozen=True, kw_only=True):
     why: WhyTwice
 
 
-class HostSite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class HostSite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a runbook must know of a host: how to reach it, and the VMM that it has."""
 
     vmm: str
