@@ -22,7 +22,9 @@ from fleetplan.planner.aims import FEWEST_MOVES, Aims
 from fleetplan.rollout.progress import Progress, announce
 
 if TYPE_CHECKING:
+    from fleetplan.follow.chance import Chances
     from fleetplan.follow.next import Outcome
+    from fleetplan.follow.simulate import Simulated
     from fleetplan.migration.diagnosis import Diagnosis
     from fleetplan.migration.matrix import Matrix
     from fleetplan.migration.mechanisms.shifts import InFleet
@@ -358,6 +360,19 @@ def next_wave(subject: Study, approved: Plan) -> Outcome:
     from fleetplan.follow.turns import Script  # noqa: PLC0415 - as above
 
     return following.next_wave(subject.fleet, subject.classes, Script.of(approved), digest=subject.digest, progress=subject.progress)
+
+
+def simulate(subject: Study, chances: Chances, approved: Plan | None = None) -> Simulated | Planned:
+    """Roll a plan forward with failures; without one, the plan that is made first, or why there is none."""
+    from fleetplan.follow import simulate as rolling  # noqa: PLC0415 - numpy is loaded only by who plans
+    from fleetplan.rollout.plan import Infeasible  # noqa: PLC0415 - as above
+
+    if approved is None:
+        planned = make_plan(subject)
+        if isinstance(planned.outcome, Infeasible) or planned.violations:
+            return planned
+        approved = planned.outcome
+    return rolling.simulate(subject.fleet, subject.classes, approved, chances, progress=subject.progress)
 
 
 def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = False) -> MoveReport:

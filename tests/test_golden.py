@@ -24,6 +24,11 @@ BIG = 20_000
 NEWER = "7.1.2,qemu-11.1.3"
 """A release that arrives while rollouts run."""
 
+TROUBLE = ("--seed", "2", "--fail-move", "0.05", "--fail-host", "0.04", "--churn", "0.002")
+
+LARGEST = "three-zones"
+"""Takes seconds to roll forward: once is enough."""
+
 TODAY = ("--as-of", "2026-11-24")
 
 PLAN = "PLAN"
@@ -85,6 +90,8 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/explain-plan-host.{form}", ("explain", path, "--plan", PLAN, host, "--format", form, *TODAY))
         for form in ("text", "json"):
             yield Case(f"{stem}/next.{form}", ("next", path, PLAN, "--state-after", "1", "--format", form, *TODAY))
+        for form in ("text", "json") if inventory != LARGEST else ("text",):
+            yield Case(f"{stem}/simulate.{form}", ("simulate", path, *TROUBLE, "--format", form, *TODAY))
         yield Case(f"{stem}/compare.text", ("plan", path, "--target", NEWER, "--compare", *TODAY))
         yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))

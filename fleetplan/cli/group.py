@@ -19,6 +19,7 @@ VERBS = {
     "probe": "Ask this host's own KVM what it gives a guest.",
     "registers": "Show the firmware registers that hosts give a guest.",
     "tui": "Look at fleet, plan and risks in a terminal.",
+    "simulate": "Roll a plan forward, with moves and hosts that fail and guests that come and go.",
     "vcpu": "Replay register operations on the model of a host.",
     "verdict": "Judge one migration (this guest to that host), or all there are.",
     "verify": "Judge a plan file against an inventory.",

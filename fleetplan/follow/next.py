@@ -79,14 +79,19 @@ def next_wave(fleet: Fleet, classes: ClassTable, script: Script, *, digest: str,
 
 
 def _chosen(turns: Turns) -> tuple[int, Choice]:
-    """The hosts whose turn it is, as many as can go; again without those whose moves nobody has answered for."""
+    """The hosts whose turn it is, as many as can go; again without those whose moves nobody has answered for.
+
+    Hosts for which failures left no slot are passed over. Hosts without room are not: that would be another order.
+    """
     nobody = np.zeros(0, np.int32)
     while True:
         wave, hosts = turns.due()
         if not len(hosts):
             return wave, Choice(None, nobody, nobody)
         choice = turns.maker.choose(hosts, turns.landing(hosts, wave), turns.most(wave))
-        if choice.wave is None or not turns.unanswered(choice.wave):
+        if choice.wave is None and not len(choice.no_room):
+            turns.pass_over(choice.no_slot)
+        elif choice.wave is None or not turns.unanswered(choice.wave):
             return wave, choice
 
 

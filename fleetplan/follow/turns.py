@@ -102,6 +102,10 @@ class Turns:
             self.waiting.append(each)
             self.waits[self.number[each.host]] = False
 
+    def pass_over(self, hosts: Places) -> None:
+        """Hosts for which there is no slot."""
+        self._leave_out(Waiting(host=self.problem.hosts.names[host], why=WhyWaits.SLOTS) for host in hosts.tolist())
+
     def unanswered(self, choice: WaveChoice) -> list[Waiting]:
         """Hosts of a wave with moves that nobody has answered for; they wait from now on."""
         answered, problem = self.script.approved.answered, self.problem

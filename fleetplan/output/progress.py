@@ -15,6 +15,7 @@ STAGES: Mapping[str, str] = {
     "steps": "laying out the steps",
     "remedies": "trying what would help",
     "judge": "judging every step",
+    "simulate": "rolling forward: hosts on the target",
     "write": "writing the plan",
 }
 """What is done in each stage that is announced."""

@@ -22,14 +22,11 @@ from fleetplan.planner.problem import Fate, Problem
 from fleetplan.planner.search import sites, skipped
 from fleetplan.planner.steps import Layout, critical_path
 from fleetplan.planner.trials import timed
-from fleetplan.planner.waves import MOST_SEEDS_TRIED, WaveChoice
+from fleetplan.planner.waves import MOST_SEEDS_TRIED, Making, WaveChoice
 from fleetplan.planner.ways_back import with_ways_back
 from fleetplan.rollout.columns import Placement, Places, Steps
 from fleetplan.rollout.part import PartOf
 from fleetplan.rollout.plan import Bound, Bounds, ExtraMoves, Plan, PlanStatus, Wave, WhyTwice
-
-PASSES = 2
-"""How often hosts that found no room are tried again, once others have given up theirs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,23 +117,33 @@ class _Given(Following):
         super().__init__(problem, Hints([], [], [], landing))
 
     def choose(self, hosts: Places, most: int) -> Choice:
-        back = np.zeros(len(self._left), np.bool_)
-        budget = Budget.of_wave(self.problem, back, most)
-        ok = budget.admits(hosts)
-        admitted, taken = hosts[ok], [hosts[:0]]
-        left = admitted
-        for _ in range(PASSES):
-            if not len(left):
-                break
-            taken.append(self._follow(left))
-            left = left[~np.isin(left, taken[-1])]
-        chosen = np.concatenate(taken)
+        """First the hosts whose guests can land where they were to; then what room is left goes to the others as in any search."""
+        wave = Making(Budget.of_wave(self.problem, np.zeros(len(self._left), np.bool_), most))
+        ok = wave.budget.admits(hosts)
+        admitted = hosts[ok]
+        wave.hosts.append(self._follow(admitted))
+        wave.budget.take(wave.all_hosts)
+        others = admitted[~np.isin(admitted, wave.all_hosts)]
+        pools = self.problem.hosts.pool[others]
+        for pool in np.unique(pools).tolist():
+            self._take(pool, others[pools == pool], others[pools == pool], wave)
+        chosen = wave.all_hosts
         if not len(chosen):
             chosen = self._seed_first(admitted)
         if not len(chosen):
             return Choice(None, hosts[~ok], admitted)
         self._settle(chosen)
         return Choice(self.waves[0], hosts[~ok], admitted[~np.isin(admitted, chosen)])
+
+    def _follow(self, hosts: Places) -> Places:
+        """The same hosts as far as their guests land where they were to, or beside others: whole hosts are left to whole hosts."""
+        homeless = [hosts[:0]]
+        for pool, guests in self._by_pool(self._land_again(self.occupancy.movers.many(hosts), hosts)):
+            opened = self._open(pool)
+            homeless.append(self._pack(guests, opened[~np.isin(opened, self.occupancy.whole(opened))]))
+        lost = np.unique(self.occupancy.at[np.concatenate(homeless)])
+        self._withdraw(self.occupancy.movers.many(lost))
+        return hosts[~np.isin(hosts, lost)]
 
     def _seed_first(self, hosts: Places) -> Places:
         """Empty the host with the fewest guests, where need be onto old hosts of its pool."""

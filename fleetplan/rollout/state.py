@@ -49,6 +49,11 @@ def after_wave(fleet: Fleet, classes: ClassTable, plan: Plan, wave: int) -> Stat
     return State(replace(fleet, hosts=hosts, guests=guests), _states(classes, kind))
 
 
+def as_it_is(fleet: Fleet, classes: ClassTable) -> State:
+    """The fleet as it is, with what its guests are. O(guests)."""
+    return State(fleet, _states(classes, np.asarray(classes.guests, np.int32)))
+
+
 def gates_left(policy: Policy, waves: int) -> Policy:
     """The policy of who goes on with a rollout after so many waves: gates that were passed are gone, others come so much sooner."""
     left = (gate for gate in policy.gates if gate.after is None or gate.after > waves)
