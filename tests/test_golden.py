@@ -24,6 +24,9 @@ BIG = 20_000
 NEWER = "7.1.2,qemu-11.1.3"
 """A release that arrives while rollouts run."""
 
+OLDER = "6.12.117,qemu-11.1.3"
+"""The release to which a rollout goes back."""
+
 TROUBLE = ("--seed", "2", "--fail-move", "0.05", "--fail-host", "0.04", "--churn", "0.002")
 
 LARGEST = "three-zones"
@@ -95,6 +98,8 @@ def _cases() -> Iterator[Case]:
         yield Case(f"{stem}/compare.text", ("plan", path, "--target", NEWER, "--compare", *TODAY))
         yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))
+        if stem.startswith("rollback"):
+            yield Case(f"{stem}/back.text", ("plan", path, "--target", OLDER, *TODAY))
     yield Case("mechanisms.text", ("mechanisms",))
     yield Case("mechanisms-carried.text", ("mechanisms", "--carry-features"))
     yield Case("mechanisms-second.text", ("mechanisms", "--revision", "2"))

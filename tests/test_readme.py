@@ -1,4 +1,4 @@
-"""What README shows is what the program prints."""
+"""What README and the documents show is what the program prints."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ BLOCK = re.compile(r"^```console\n(?P<lines>.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def _shown() -> list[tuple[str, str]]:
-    """Command lines of README's console blocks with the output shown below each, up to a line that is only `...`."""
+    """Command lines of console blocks with the output shown below each, up to a line that is only `...`."""
+    text = "\n".join(path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))))
     shown = []
-    for block in BLOCK.finditer((ROOT / "README.md").read_text()):
+    for block in BLOCK.finditer(text):
         for command in re.split(r"^\$ ", block["lines"], flags=re.MULTILINE)[1:]:
             line, _, output = command.partition("\n")
             if output.strip():
