@@ -5,17 +5,17 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 import numpy as np
 from msgspec.structs import replace
 
-from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, Host, HostState, Reboot
+from fleetplan.fleet.model import Birth, Fleet, Guest, GuestName, HostState, Reboot
 from fleetplan.fleet.table import NO_GROUP, OWN, GuestTable, Names
 from fleetplan.fleet.table import Places as Spots
 from fleetplan.follow.chance import Chances
 from fleetplan.migration.carry import Guests
 from fleetplan.migration.classes import ClassTable, GuestClassId, GuestStates
+from fleetplan.migration.ways import may_land
 from fleetplan.planner.problem import capacities
 from fleetplan.rollout.columns import STATE_CODE, Flags, Numbers, fleet_columns
 from fleetplan.rollout.state import State
@@ -92,18 +92,13 @@ def _born(fleet: Fleet, classes: ClassTable, like: int, hosts: list[int], free: 
     for place in hosts:
         host = fleet.hosts[place]
         fits = free[place][0] >= model.vcpus and free[place][1] >= model.memory_mib
-        if fits and _admits(model, host) and classes.bears(classes.guests[like], classes.hosts_now[place]):
+        if fits and may_land(model, host) and classes.bears(classes.guests[like], classes.hosts_now[place]):
             kind = classes.cold_boot(classes.guests[like], classes.hosts_now[place])
             born = Birth(kernel=host.release.kernel, vmm=host.release.vmm, psci=model.born.psci if model.born is not None else None)
             name = GuestName(f"{model.name.split('+')[0]}+{number}")
             record = replace(model, name=name, on=host.name, group=None, born=born, rebooted=Reboot(ever=False), vmm=None)
             return None if kind is None else Newborn(name, like, place, record, kind)
     return None
-
-
-def _admits(guest: Guest, host: Host) -> bool:
-    wanted = not guest.allow or any(fnmatchcase(host.name, pattern) for pattern in guest.allow)
-    return wanted and not any(fnmatchcase(host.name, pattern) for pattern in guest.deny)
 
 
 # --- the table with and without them --------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.one_wave import Choice, OneWave
 from fleetplan.rollout.columns import Places
 from fleetplan.rollout.invariants import Violation
-from fleetplan.rollout.part import PartOf, Waiting, WhyWaits
+from fleetplan.rollout.part import Barrier, PartOf, Waiting, WhyWaits
 from fleetplan.rollout.plan import Plan
 from fleetplan.rollout.progress import Progress, announce
 
@@ -45,6 +45,8 @@ class NoWave:
     target: Release
     other_target: Release | None = None
     """The target of the inventory, where it is not the one that was approved."""
+    shut: Barrier | None = None
+    """A gate in front of which no host has been upgraded."""
     waiting: tuple[Waiting, ...] = ()
     other_order: tuple[HostName, ...] = ()
 
@@ -129,12 +131,15 @@ def _waiting(turns: Turns, choice: Choice) -> tuple[Waiting, ...]:
 
 def _no_wave(turns: Turns, choice: Choice) -> NoWave:
     """Nothing can go; what could, were its turn earlier."""
+    shut, nowhere = turns.shut, len(turns.script.approved.waves)
     others: Places = np.flatnonzero(turns.waits).astype(np.int32)
     others = others[~np.isin(others, np.concatenate((choice.no_slot, choice.no_room)))]
-    found = turns.maker.choose(others, turns.landing(others, 0)).wave if len(others) else None
+    could = shut is None and len(others) > 0
+    found = turns.maker.choose(others, turns.landing(others, nowhere)).wave if could else None
     return NoWave(
         approved=turns.script.digest,
         target=turns.script.approved.target,
+        shut=shut,
         waiting=_waiting(turns, choice),
         other_order=() if found is None else tuple(turns.problem.hosts.names[host] for host in np.sort(found.hosts).tolist()),
     )

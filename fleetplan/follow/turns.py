@@ -52,6 +52,8 @@ class Turns:
         self.number = {name: place for place, name in enumerate(self.problem.hosts.names)}
         self._wave_of = script.approved.wave_of()
         self.waiting: list[Waiting] = []
+        self.shut: Barrier | None = None
+        """The gate that keeps the hosts behind it back, where hosts were looked for last."""
         eligible = [place for place, host in enumerate(self.problem.fleet.hosts) if self._may_go(host, place)]
         self.waits = np.zeros(len(self.number), np.bool_)
         self.waits[eligible] = True
@@ -124,10 +126,14 @@ class Turns:
     def due(self) -> tuple[int, Places]:
         """The hosts whose turn it is, in the approved order, and the number of their last wave (0: nobody is left).
 
-        What is left over of waves that have begun goes with the wave after them, unless a gate stands in between.
+        What is left over of waves that have begun goes with the wave after them, unless a gate stands in between. No gate is passed before
+        a host in front of it has been upgraded: what it is for, such as a canary, has not been seen then.
         """
         last, found = 0, list[int]()
         for number, names in enumerate(self.script.approved.waves, 1):
+            self.shut = None if found else self._shut_before(number)
+            if self.shut is not None:
+                break
             there = [self.number[name] for name in names if name in self.number]
             hosts = [place for place in there if self.waits[place]]
             if found and self._gate_between(last, number):
@@ -138,6 +144,13 @@ class Turns:
             if hosts and not any(self.problem.hosts.on_target[place] for place in there):
                 break
         return last, np.array(found, np.int32)
+
+    def _shut_before(self, wave: int) -> Barrier | None:
+        """The last gate before a wave, if none of the hosts between it and the gate before that one runs the target."""
+        after = max((number for number in self._gates if number < wave), default=0)
+        front = max((number for number in self._gates if number < after), default=0)
+        hosts = [self.number[name] for names in self.script.approved.waves[front:after] for name in names if name in self.number]
+        return self._gates[after] if hosts and not self.problem.hosts.on_target[hosts].any() else None
 
     def _gate_between(self, earlier: int, later: int) -> bool:
         return any(earlier <= number < later for number in self._gates)

@@ -24,6 +24,7 @@ def no_wave_json(outcome: NoWave) -> bytes:
             "approved": outcome.approved,
             "target": outcome.target,
             "other_target": outcome.other_target,
+            "shut": outcome.shut,
             "waiting": [*map(_waiting, outcome.waiting)],
             "other_order": outcome.other_order,
         }

@@ -96,7 +96,21 @@ def test_a_dead_host_takes_a_slot_and_the_others_go_on(make: Make, three: Rollou
     assert isinstance(stopped, NoWave)
     assert {why for _, why in waiting(stopped)} == {WhyWaits.STATE, WhyWaits.SLOTS}
     two = replace(fleet, policy=replace(fleet.policy, max_unavailable=MaxUnavailable(fleet=Share(count=2))))
-    assert wave_of(three, two).waves[0].hosts == three.plan.waves[1].hosts
+    plan = wave_of(three, two)
+    assert plan.waves[0].hosts == three.plan.waves[1].hosts
+    assert not plan.extra_moves  # where its guests were to land nobody lands: that host was never upgraded
+
+
+def test_where_failures_leave_no_slot_hosts_are_passed_over(make: Make) -> None:
+    """A zone has a dead host and no slot left: the other zone goes on, though its turn comes later."""
+    hosts = [make.host("done", 64, release=NEW, zone="c"), *(make.host(f"{zone}{number}", zone=zone) for zone in "ab" for number in (1, 2))]
+    rollout = make.rollout(make.fleet(hosts, [make.guest(f"g{host.name}", host.name) for host in hosts[1:]]))
+    assert [wave.hosts for wave in rollout.plan.waves] == [("a1",), ("a2",), ("b1",), ("b2",)]
+    policy = replace(rollout.fleet.policy, max_unavailable=MaxUnavailable(zone=Share(count=1)))
+    outcome = follow(rollout, replace(make.changed(rollout.fleet, {"a2": {"state": HostState.LOST}}), policy=policy))
+    assert isinstance(outcome, NextWave)
+    assert outcome.plan.waves[0].hosts == ("b1",)
+    assert waiting(outcome) == {("a1", WhyWaits.SLOTS), ("a2", WhyWaits.STATE)}
 
 
 def test_a_held_host_stays_closed(make: Make, three: Rollout) -> None:
@@ -225,6 +239,27 @@ def test_what_is_left_of_a_wave_goes_with_the_next_one_unless_a_gate_stands_betw
     assert part is not None
     assert part.behind is not None
     assert (part.behind.after, part.behind.soak_s) == (1, 60)
+
+
+def test_no_gate_is_passed_before_a_host_in_front_of_it_has_been_upgraded(make: Make) -> None:
+    """A canary that died, is held, or found no slot has not sung."""
+    hosts = [make.host("done", 64, release=NEW), *(make.host(f"{zone}{number}", zone=zone) for zone in "ab" for number in (1, 2, 3))]
+    guests = [make.guest(f"g{host.name}", host.name) for host in hosts[1:]]
+    one = MaxUnavailable(zone=Share(count=1))
+    rollout = make.rollout(make.fleet(hosts, guests, max_unavailable=one, gates=(GateRule(after=1, soak_s=60),)))
+    first, second = rollout.plan.waves[0].hosts
+    beside = next(name for name in rollout.plan.waves[1].hosts if name[0] == first[0])
+    sad: list[dict[str, dict[str, Any]]] = [
+        {first: {"state": HostState.LOST}, second: {"state": HostState.HELD}},
+        {beside: {"state": HostState.LOST}, second: {"state": HostState.LOST}},
+    ]
+    for changes in sad:
+        outcome = follow(rollout, make.changed(rollout.fleet, changes))
+        assert isinstance(outcome, NoWave)
+        assert outcome.shut is not None
+        assert outcome.shut.after == 1
+    glad = {first: {"state": HostState.LOST}, second: {"release": NEW}}
+    assert set(wave_of(rollout, make.changed(rollout.fleet, glad)).waves[0].hosts) <= set(rollout.plan.waves[1].hosts)
 
 
 def test_another_order_is_named_and_not_taken(make: Make, three: Rollout) -> None:

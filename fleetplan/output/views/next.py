@@ -18,7 +18,7 @@ WHY: Mapping[WhyWaits, str] = {
     WhyWaits.PIN: "{guests} would boot with the PSCI pin {what}, which was not approved",
     WhyWaits.LOSS: "{guests} would lose something, or may, and nobody has answered for that",
     WhyWaits.STUCK: "{guests} can neither move nor restart",
-    WhyWaits.NO_ROOM: "{guests} found no landing place with room",
+    WhyWaits.NO_ROOM: "not all of {guests} found a landing place with room",
     WhyWaits.SLOTS: "dead, held and cordoned hosts use up max-unavailable",
     WhyWaits.STATE: "{it} {are} {what}",
 }
@@ -46,7 +46,11 @@ def short(digest: str) -> str:
 
 def gate_sentence(gate: Barrier) -> str:
     """What must have been before a wave begins."""
-    return f"Before it: the gate after wave {gate.after} ({gate.note or f'soak {gate.soak_s} s'})."
+    return f"Before it: the gate after wave {gate.after} ({_note(gate)})."
+
+
+def _note(gate: Barrier) -> str:
+    return gate.note or f"soak {gate.soak_s} s"
 
 
 def waiting_sections(waiting: tuple[Waiting, ...]) -> Iterator[Section]:
@@ -88,6 +92,9 @@ def no_wave_document(outcome: NoWave) -> Document:
         again = "Another target needs a new plan and its approval: `fleetplan plan INVENTORY`."
         return Document((Section("", (Paragraph(told, Tone.BAD), Paragraph(again))),))
     head = [Paragraph(f"No wave of the approved plan ({short(outcome.approved)}) can go now.", Tone.BAD)]
+    if outcome.shut is not None:
+        told = f"The gate after wave {outcome.shut.after} ({_note(outcome.shut)}) stays shut: no host in front of it has been upgraded."
+        head.append(Paragraph(told))
     if outcome.other_order:
         could = f"Out of turn, {counted(len(outcome.other_order), 'host')} could go now ({listed(outcome.other_order)})"
         head.append(Paragraph(f"{could}: another order needs a new approval (`fleetplan plan INVENTORY --previous PLAN`)."))
