@@ -42,6 +42,9 @@ def command(
     with watched() as progress:
         subject = workflow.study(inventory, today, progress)
         plan = workflow.plan_file(subject, approved) if approved is not None else None
+        if plan is not None and plan.target != subject.fleet.target:
+            told = f"PLAN leads to {plan.target}, and the inventory's target is {subject.fleet.target}"
+            raise click.UsageError(told)
         result = workflow.simulate(subject, chances, plan)
     if isinstance(result, workflow.Planned):
         return _no_plan(result)
