@@ -35,7 +35,9 @@ def command(
 ) -> Exit:
     """Roll PLAN (without it: the plan that `fleetplan plan` makes) forward from the state in INVENTORY, to its end.
 
-    Every wave is what `fleetplan next` gives; failures go by policy's `on_failure`, and held hosts are released when nothing else can go.
+    Every wave is what `fleetplan next` gives, as if windows were always open; failures go by policy's `on_failure`, and held hosts are
+    released when nothing else can go.
+
     Exit code 0 when every living host ends on the target, 3 when no further wave can go, 1 when it ends otherwise.
     """
     chances = Chances(seed=seed, fail_move=fail_move, fail_host=fail_host, churn=churn)

@@ -129,13 +129,13 @@ class Turns:
         What is left over of waves that have begun goes with the wave after them, unless a gate stands in between. No gate is passed before
         a host in front of it has been upgraded: what it is for, such as a canary, has not been seen then.
         """
-        last, found = 0, list[int]()
+        last, found, others = 0, list[int](), self._others_first()
         for number, names in enumerate(self.script.approved.waves, 1):
             self.shut = None if found else self._shut_before(number)
             if self.shut is not None:
                 break
             there = [self.number[name] for name in names if name in self.number]
-            hosts = [place for place in there if self.waits[place]]
+            hosts = [place for place in there if self.waits[place] and not (others and self.problem.last[place])]
             if found and self._gate_between(last, number):
                 break
             if hosts:
@@ -144,6 +144,11 @@ class Turns:
             if hosts and not any(self.problem.hosts.on_target[place] for place in there):
                 break
         return last, np.array(found, np.int32)
+
+    def _others_first(self) -> bool:
+        """Whether hosts that go last have others of the plan to wait for."""
+        others = np.flatnonzero(self.problem.pending & ~self.problem.last).tolist() if self.problem.last.any() else []
+        return any(self.problem.hosts.names[host] in self._wave_of for host in others)
 
     def _shut_before(self, wave: int) -> Barrier | None:
         """The last gate before a wave, if none of the hosts between it and the gate before that one runs the target."""

@@ -22,8 +22,10 @@ from fleetplan.planner.problem import Fate, Problem
 from fleetplan.planner.search import sites, skipped
 from fleetplan.planner.steps import Layout, critical_path
 from fleetplan.planner.trials import timed
+from fleetplan.planner.waiting import held_back
 from fleetplan.planner.waves import MOST_SEEDS_TRIED, Making, WaveChoice
 from fleetplan.planner.ways_back import with_ways_back
+from fleetplan.rollout.calendar import first_opening_min
 from fleetplan.rollout.columns import Placement, Places, Steps
 from fleetplan.rollout.part import PartOf
 from fleetplan.rollout.plan import Bound, Bounds, ExtraMoves, Plan, PlanStatus, Wave, WhyTwice
@@ -61,13 +63,15 @@ class OneWave:
         problem, boots = self.problem, self._boots_of(choice, set(in_place))
         trial = timed(problem, [choice], boots)
         layout = Layout(problem, [choice], trial.legs, trial.times, boots)
-        columns = layout.columns()
+        begins_min = first_opening_min(problem.fleet.policy)
+        columns = held_back(problem, layout.columns(), begins_min)
         ((hosts, (first, last)),) = zip(layout.wave_hosts(), layout.wave_spans(), strict=True)
         names = problem.hosts.names
         bounds = _bounds(problem, choice, int(columns.end_s.max(initial=0)))
         made = Plan(
             inventory_digest=digest,
             target=problem.fleet.target,
+            begins_min=begins_min,
             status=PlanStatus.OPTIMAL if bounds.makespan_s.met else PlanStatus.WITHIN_GAP,
             waves=(Wave(number=1, hosts=tuple(names[host] for host in hosts.tolist()), steps=Steps(columns, first, last)),),
             pins=layout.pins(),

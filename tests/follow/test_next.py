@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from numpy.random import default_rng
 
 from fleetplan.fleet.model import Fleet, HostName, HostState, Release
-from fleetplan.fleet.policy import GateRule, MaxUnavailable, Share
+from fleetplan.fleet.policy import GateRule, MaxUnavailable, Share, Window
 from fleetplan.follow.approved import approved
 from fleetplan.follow.next import Finished, NextWave, NoWave, Refuted, next_wave
 from fleetplan.judge.verify import verify
@@ -319,3 +319,21 @@ def test_a_canary_counts_by_the_waves_of_the_rollout(make: Make) -> None:
     for judged, broken in ((plan, False), (whole, True)):
         assert ("gates" in {violation.invariant for violation in verify(fleet, classes, judged, digest=DIGEST)}) == broken
         assert ("gates" in {violation.invariant for violation in proofread(fleet, judged)}) == broken
+
+
+def test_hosts_that_go_last_wait_for_all_others_of_the_plan(make: Make) -> None:
+    hosts = [make.host("done", 32, release=NEW), *(make.host(name) for name in "abc")]
+    two = MaxUnavailable(fleet=Share(count=2))
+    rollout = make.rollout(make.fleet(hosts, [make.guest(f"{name}1", name) for name in "abc"], max_unavailable=two, last=("a",)))
+    assert rollout.plan.waves[-1].hosts == ("a",)
+    first = make.changed(rollout.fleet, {"b": {"release": NEW}})
+    assert wave_of(rollout, first).waves[0].hosts == ("c",)
+    assert wave_of(rollout, make.changed(first, {"c": {"release": NEW}})).waves[0].hosts == ("a",)
+
+
+def test_a_wave_begins_when_a_window_opens(make: Make) -> None:
+    hosts = [make.host("done", 32, release=NEW), make.host("a")]
+    rollout = make.rollout(make.fleet(hosts, [make.guest("a1", "a")], windows=(Window(start_min=60, end_min=240),)))
+    plan = wave_of(rollout, rollout.fleet)
+    assert plan.begins_min == rollout.plan.begins_min
+    assert plan.begins_min is not None
