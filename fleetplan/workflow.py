@@ -5,23 +5,25 @@ A plan leaves `make_plan` only after the judge has passed it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
-from fleetplan.findings.finding import Finding, Rule, Severity
+from fleetplan.findings.finding import Finding, Rule
 from fleetplan.fleet.model import Fleet, GuestName, HostName, Release
-from fleetplan.inventory.load import load
+from fleetplan.inventory.load import load, with_excerpts
 from fleetplan.migration.classes import ClassTable, GuestStates
-from fleetplan.planner.aims import FEWEST_MOVES, Aims
 from fleetplan.rollout.progress import Progress, announce
 
 if TYPE_CHECKING:
+    from fleetplan.findings.plans import Standing
+    from fleetplan.findings.report import Report, Wanted
+    from fleetplan.fleet.filter import Filter
     from fleetplan.follow.chance import Chances
     from fleetplan.follow.next import Outcome
     from fleetplan.follow.simulate import Simulated
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from fleetplan.migration.reasons import Judgment
     from fleetplan.migration.register_file import RegisterRow
     from fleetplan.output.graphs import Drawing
+    from fleetplan.planner.aims import Aims
     from fleetplan.rollout.audit import Audit
     from fleetplan.rollout.guest_report import GuestReport
     from fleetplan.rollout.invariants import Invariant, Violation
@@ -138,21 +141,121 @@ def study(inventory: Path, today: date, progress: Progress | None = None) -> Stu
     return Study(whole, fleet, loaded.findings, today, progress=progress)
 
 
-def check(subject: Study) -> tuple[Finding, ...]:
-    """Everything that the rules find, and what the loader remarked, the worst first."""
-    from fleetplan.findings.catalogue import findings, in_order  # noqa: PLC0415 - only `check` needs the rules
-    from fleetplan.findings.registry import Evidence  # noqa: PLC0415 - as above
+class Examined(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a check is asked for beside the rules over the fleet itself. None: not asked for.
 
-    found = findings(Evidence(fleet=subject.whole, classes=subject.classes, today=subject.today))
-    return in_order((*subject.remarks, *found))
+    `reach`: whether the target can be reached, by planning. `plan`: a plan file that is to hold still. `waivers`: False counts none.
+    `rules` are ids of rules that are reported, `limit` a filter over hosts and guests, `baseline` a file of known findings.
+    """
+
+    reach: bool = False
+    plan: Path | None = None
+    waivers: bool = True
+    rules: Collection[str] | None = None
+    limit: Filter | None = None
+    baseline: Path | None = None
 
 
-def reaches(findings: tuple[Finding, ...], limit: Severity) -> bool:
-    """Whether any finding is as bad as `limit`, or worse."""
+class NothingPickedError(Exception):
+    """A limit picks no host and no guest."""
+
+
+def check(subject: Study, asked: Examined = Examined()) -> Report:  # noqa: B008 - frozen
+    """Everything that the rules find, the worst first, and what was taken off. Raises InputRefusedError, NothingPickedError."""
+    from fleetplan.findings.registry import Evidence  # noqa: PLC0415 - only `check` needs the rules
+    from fleetplan.findings.report import report  # noqa: PLC0415 - as above
+
+    wanted = _wanted(subject, asked)
+    if not asked.waivers:
+        subject = _without_waivers(subject)
+    evidence = Evidence(
+        fleet=subject.whole,
+        classes=subject.classes,
+        today=subject.today,
+        outcome=_reached(subject) if asked.reach else None,
+        standing=_standing(subject, asked.plan) if asked.plan is not None else None,
+        unused=() if asked.waivers else None,
+    )
+    found = report(evidence, subject.remarks, subject.fleet.waivers, wanted)
+    return replace(found, findings=with_excerpts(found.findings))
+
+
+def refused(findings: tuple[Finding, ...]) -> Report:
+    """A report on input that has errors: all of them, whatever was asked for."""
+    from fleetplan.findings.report import Report  # noqa: PLC0415 - as above
+
+    return Report(findings=findings)
+
+
+def _wanted(subject: Study, asked: Examined) -> Wanted:
     from fleetplan.findings.catalogue import RULES  # noqa: PLC0415 - as above
-    from fleetplan.findings.finding import RANK  # noqa: PLC0415 - as above
+    from fleetplan.findings.report import Wanted  # noqa: PLC0415 - as above
 
-    return any(RANK[RULES[finding.rule].severity] <= RANK[limit] for finding in findings)
+    baseline = limit = None
+    if asked.baseline is not None:
+        from fleetplan.inventory.baseline import read_baseline  # noqa: PLC0415 - only who has one
+
+        baseline, refused = read_baseline(asked.baseline)
+        if refused:
+            raise InputRefusedError(refused)
+    if asked.limit is not None:
+        from fleetplan.fleet.selection import FleetColumns  # noqa: PLC0415 - only who limits
+
+        limit = FleetColumns(subject.whole).select(asked.limit)
+        if not limit:
+            raise NothingPickedError
+    return Wanted(rules=frozenset(RULES) if asked.rules is None else asked.rules, limit=limit, baseline=baseline)
+
+
+def _without_waivers(subject: Study) -> Study:
+    """The same fleet, nothing of which is waived; what is wrong with the waivers themselves can still be said."""
+    fleet = replace(subject.fleet, waivers=())
+    return Study(subject.whole, fleet, subject.remarks, subject.today, subject.states, subject.progress)
+
+
+def _reached(subject: Study) -> Plan | Infeasible:
+    planned = make_plan(subject)
+    if planned.violations:
+        raise PlanRefusedError(planned.violations)
+    return planned.outcome
+
+
+def _standing(subject: Study, path: Path) -> Standing:
+    """How a plan file stands to the fleet: judged where the plan has not begun, else continued. Raises InputRefusedError."""
+    from fleetplan.findings.plans import Standing  # noqa: PLC0415 - only who has a plan
+    from fleetplan.follow.next import Finished, NextWave, NoWave, Refuted  # noqa: PLC0415 - as above
+
+    plan = plan_file(subject, path)
+    if plan.target != subject.fleet.target:
+        return Standing(target=plan.target, begun=False)
+    if plan.inventory_digest == subject.digest:
+        return Standing(target=plan.target, begun=False, violations=_judged(subject, plan))
+    outcome = next_wave(subject, plan)
+    match outcome:
+        case NextWave():
+            part = outcome.plan.part_of
+            return Standing(target=plan.target, begun=True, waiting=part.waiting if part is not None else ())
+        case Finished():
+            return Standing(target=plan.target, begun=True, waiting=outcome.waiting)
+        case NoWave():
+            return Standing(target=plan.target, begun=True, goes_on=False, waiting=outcome.waiting)
+        case Refuted():
+            raise PlanRefusedError(outcome.violations)
+        case _:
+            assert_never(outcome)
+
+
+def with_waivers(subject: Study, path: Path) -> Study:
+    """The same fleet with the waivers of a file beside its own. Raises InputRefusedError."""
+    from fleetplan.inventory.load import load_waivers  # noqa: PLC0415 - only who has such a file
+
+    more, refused = load_waivers(path)
+    if refused:
+        raise InputRefusedError(refused)
+    valid = tuple(waiver for waiver in more if date.fromisoformat(waiver.expires) > subject.today)
+    whole = replace(subject.whole, waivers=(*subject.whole.waivers, *more))
+    fleet = replace(subject.fleet, waivers=(*subject.fleet.waivers, *valid))
+    return Study(whole, fleet, subject.remarks, subject.today, subject.states, subject.progress)
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,12 +273,13 @@ class NotExactError(Exception):
         self.why = why
 
 
-def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | None = None, aims: Aims = FEWEST_MOVES) -> Planned:
+def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | None = None, aims: Aims | None = None) -> Planned:
     """Plan, and have the judge look at it.
 
     `optimal_s`: for so many deterministic seconds exact models look for a better plan. Raises NotExactError. A `previous` plan is followed
     as far as it holds.
     """
+    from fleetplan.planner.aims import FEWEST_MOVES  # noqa: PLC0415 - only who plans
     from fleetplan.planner.exact.improve import TooLargeError  # noqa: PLC0415 - numpy is loaded only by who plans
     from fleetplan.planner.exact.solver import Allowance, SolverMissingError  # noqa: PLC0415 - as above
     from fleetplan.planner.search import plan  # noqa: PLC0415 - as above
@@ -187,7 +291,7 @@ def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | N
             subject.fleet,
             subject.classes,
             digest=subject.digest,
-            aims=aims,
+            aims=aims or FEWEST_MOVES,
             progress=subject.progress,
             exactly=exactly,
             previous=previous,
@@ -410,13 +514,22 @@ def is_message(text: str) -> bool:
     return len(text.split()) > 1 or diagnose(text).known
 
 
-def explain_rule(name: str) -> Rule:
-    """A rule by its id. Raises UnknownNameError."""
+def explain_rule(name: str) -> tuple[Rule, ...]:
+    """A rule by its id, or all of a family (`FP3xx`). Raises UnknownNameError."""
     from fleetplan.findings.catalogue import RULES  # noqa: PLC0415 - only who asks for a rule
+    from fleetplan.findings.report import by_id  # noqa: PLC0415 - as above
 
-    if name not in RULES:
-        raise UnknownNameError("rule", name, tuple(sorted(RULES)))
-    return RULES[name]
+    found = by_id((name,))[name]
+    if not found:
+        raise UnknownNameError("rule", name, tuple(RULES))
+    return tuple(RULES[rule] for rule in found)
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule of `check`, in the order of ids."""
+    from fleetplan.findings.catalogue import RULES  # noqa: PLC0415 - only who asks for rules
+
+    return tuple(RULES.values())
 
 
 def explain_invariant(name: str) -> Invariant | None:

@@ -71,6 +71,7 @@ def _cases() -> Iterator[Case]:
         stem = Path(inventory).stem
         guest, host = _first_guest(inventory)
         for form in ("text", "json"):
+            yield Case(f"{stem}/check-reach.{form}", ("check", path, "--reach", "--format", form, *TODAY))
             yield Case(f"{stem}/plan.{form}", ("plan", path, "--format", form, *TODAY))
             yield Case(f"{stem}/registers.{form}", ("registers", path, "--format", form, *TODAY))
             yield Case(f"{stem}/verdict.{form}", ("verdict", path, guest, host, "--format", form, *TODAY))
@@ -100,6 +101,8 @@ def _cases() -> Iterator[Case]:
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))
         if stem.startswith("rollback"):
             yield Case(f"{stem}/back.text", ("plan", path, "--target", OLDER, *TODAY))
+    yield Case("explain-rule.text", ("explain", "FP211"))
+    yield Case("explain-rule.json", ("explain", "FP211", "--format", "json"))
     yield Case("mechanisms.text", ("mechanisms",))
     yield Case("mechanisms-carried.text", ("mechanisms", "--carry-features"))
     yield Case("mechanisms-second.text", ("mechanisms", "--revision", "2"))

@@ -13,9 +13,10 @@ from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, emit, format_option, refusals, show
 from fleetplan.cli.exits import Exit
 from fleetplan.cli.progress import watched
+from fleetplan.findings.finding import Rule
 from fleetplan.rollout.invariants import Invariant
 
-RULE = re.compile(r"FP\d{3}", re.IGNORECASE)
+RULE = re.compile(r"FP\d(\d\d|xx)?", re.IGNORECASE)
 STDIN = "-"
 
 
@@ -24,20 +25,29 @@ STDIN = "-"
 @click.option("--inventory", type=click.Path(path_type=Path), help="With a message: which moves of this fleet would print it?")
 @click.option("--message", help="The message, where it could be taken for something else.")
 @click.option("--plan", type=click.Path(path_type=Path), help="A plan file: why does it move this guest, or upgrade this host, as it does?")
-@format_option("text", "json")
+@click.option("--all", "every", is_flag=True, help="All rules of `check`.")
+@format_option("text", "json", "markdown")
 @AS_OF
 @refusals
-def command(what: tuple[str, ...], inventory: Path | None, message: str | None, plan: Path | None, form: str, today: date) -> Exit:
+def command(
+    what: tuple[str, ...], inventory: Path | None, message: str | None, plan: Path | None, every: bool, form: str, today: date
+) -> Exit:
     r"""Explain a guest, a message, a rule of `check`, an invariant of plans, or what a plan does with a guest or a host.
 
     \b
     fleetplan explain INVENTORY GUEST [HOST]
     fleetplan explain "Could not set register fw reg 0 to 10003 (is 10001)"
     fleetplan explain [INVENTORY] -        (the message on stdin)
-    fleetplan explain FP203
+    fleetplan explain FP203                (or FP2xx; --all: every rule)
     fleetplan explain capacity
     fleetplan explain INVENTORY --plan PLAN NAME    (of a guest or a host)
     """
+    if every:
+        if what or inventory is not None or message is not None or plan is not None:
+            raise click.UsageError("--all is about all rules: it goes with nothing but --format")
+        return _rules(workflow.all_rules(), form)
+    if form == "markdown" and not (len(what) == 1 and RULE.fullmatch(what[0])):
+        raise click.UsageError("--format markdown is for rules: fleetplan explain FP203, or --all")
     if plan is not None:
         return _in_plan(what if inventory is None else (str(inventory), *what), plan, form, today)
     if message is not None:
@@ -86,7 +96,7 @@ def _is_path(word: str) -> bool:
 def _one(word: str, form: str, today: date) -> Exit:
     """A rule, an invariant, or a message."""
     if RULE.fullmatch(word):
-        return _rule(word.upper(), form)
+        return _rules(workflow.explain_rule(word.upper()), form)
     invariant = workflow.explain_invariant(word)
     if invariant is not None:
         return _invariant(invariant, form)
@@ -146,14 +156,18 @@ def _invariant(invariant: Invariant, form: str) -> Exit:
     return Exit.CLEAN
 
 
-def _rule(name: str, form: str) -> Exit:
-    rule = workflow.explain_rule(name)
+def _rules(rules: tuple[Rule, ...], form: str) -> Exit:
+    """One rule, or several."""
     if form == "json":
-        from fleetplan.output.json_explain import rule_json  # noqa: PLC0415 - one of the two is needed
+        from fleetplan.output.json_explain import rule_json, rules_json  # noqa: PLC0415 - one of the three is needed
 
-        emit(rule_json(rule))
+        emit(rule_json(rules[0]) if len(rules) == 1 else rules_json(rules))
+    elif form == "markdown":
+        from fleetplan.output.rules_page import rule_section, rules_page  # noqa: PLC0415 - as above
+
+        emit((rule_section(rules[0]).lstrip() if len(rules) == 1 else rules_page(rules)).encode())
     else:
-        from fleetplan.output.views.explain import rule_document  # noqa: PLC0415 - as above
+        from fleetplan.output.views.explain import rules_document  # noqa: PLC0415 - as above
 
-        show(rule_document(rule))
+        show(rules_document(rules))
     return Exit.CLEAN

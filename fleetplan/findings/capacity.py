@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.findings.registry import Evidence, rule
@@ -22,24 +23,49 @@ SERVING = frozenset({HostState.UP, HostState.CORDONED})
         help="The guests on this host already need more than policy allows it to give. A plan does not make this worse: the host "
         "takes no guest until enough have left.",
         fix="Move guests away, or raise `policy.overcommit` if the host really bears it.",
+        source="docs/inventory.md: `policy.overcommit`",
+        example="""\
+guests:
+  web-1: {on: arm-01, vcpus: 81, memory: 32GiB}
+""",
+        mended="""\
+guests:
+  web-1: {on: arm-01, vcpus: 80, memory: 32GiB}
+""",
         same_by=("host", "resource"),
     )
 )
 def over_committed(evidence: Evidence) -> Iterator[Finding]:
     """Sums of guests against capacity with overcommit, for vCPUs and memory."""
-    fleet = evidence.fleet
-    vcpus, memory_mib = Counter[HostName](), Counter[HostName]()
-    guests = fleet.guests
+    for load in loads(evidence.fleet):
+        if load.used > load.capacity:
+            yield _excess("FP401", load, load.capacity)
+
+
+class Load(NamedTuple):
+    """What the guests of a host use of a resource, and what it has, with overcommit."""
+
+    host: Host
+    resource: str
+    used: int
+    capacity: int
+
+
+def loads(fleet: Fleet) -> Iterator[Load]:
+    """VCPUs and memory of every host. O(hosts + guests)."""
+    guests, policy = fleet.guests, fleet.policy
+    vcpus, memory_mib = [0] * len(guests.host_names), [0] * len(guests.host_names)
     for on, own_vcpus, own_memory_mib in zip(guests.on, guests.sizes[::2], guests.sizes[1::2], strict=True):
-        vcpus[guests.host_names[on]] += own_vcpus
-        memory_mib[guests.host_names[on]] += own_memory_mib
+        vcpus[on] += own_vcpus
+        memory_mib[on] += own_memory_mib
+    used = {name: (vcpus[place], memory_mib[place]) for place, name in enumerate(guests.host_names)}
     pages_mib = _pages(fleet)
     for host in fleet.hosts:
         for size, reserved_mib in sorted((host.reserved_mib or {}).items()):
-            yield from _excess(host, f"MiB in pages of {size} KiB", pages_mib[host.name, size], reserved_mib)
-        yield from _excess(host, "vCPUs", vcpus[host.name], host.vcpus * fleet.policy.overcommit_vcpus_per_mille // 1000)
-        capacity_mib = host.memory_mib * fleet.policy.overcommit_memory_per_mille // 1000
-        yield from _excess(host, "MiB of memory", memory_mib[host.name], capacity_mib)
+            yield Load(host, f"MiB in pages of {size} KiB", pages_mib[host.name, size], reserved_mib)
+        of_vcpus, of_memory = used.get(host.name, (0, 0))
+        yield Load(host, "vCPUs", of_vcpus, host.vcpus * policy.overcommit_vcpus_per_mille // 1000)
+        yield Load(host, "MiB of memory", of_memory, host.memory_mib * policy.overcommit_memory_per_mille // 1000)
 
 
 def _pages(fleet: Fleet) -> Counter[tuple[HostName, int | None]]:
@@ -53,21 +79,16 @@ def _pages(fleet: Fleet) -> Counter[tuple[HostName, int | None]]:
     return found
 
 
-def _excess(host: Host, resource: str, used: int, capacity: int) -> Iterator[Finding]:
-    if used > capacity:
-        yield Finding(
-            rule="FP401",
-            subject=host.name,
-            at=host.at,
-            hosts=(host.name,),
-            facts={
-                "host": host.name,
-                "resource": resource,
-                "used": str(used),
-                "capacity": str(capacity),
-                "excess": str(used - capacity),
-            },
-        )
+def _excess(rule_id: str, load: Load, capacity: int) -> Finding:
+    host = load.host
+    facts = {
+        "host": host.name,
+        "resource": load.resource,
+        "used": str(load.used),
+        "capacity": str(capacity),
+        "excess": str(load.used - capacity),
+    }
+    return Finding(rule=rule_id, subject=host.name, at=host.at, hosts=(host.name,), facts=facts)
 
 
 def place_of(host: Host, scope: Scope) -> str:
@@ -84,6 +105,19 @@ def place_of(host: Host, scope: Scope) -> str:
         help="A failure of that place takes several members of the group at once. A plan does not bring more of them together, but "
         "does not promise to part them either.",
         fix="Move all but one of the guests to another place, or drop `apart` from the group.",
+        source="docs/inventory.md: a group",
+        example="""\
+groups: {web: {apart: host}}
+guests:
+  web-1: {on: arm-01, vcpus: 8, memory: 32GiB, group: web}
+  web-2: {on: arm-01, vcpus: 8, memory: 32GiB, group: web}
+""",
+        mended="""\
+groups: {web: {apart: host}}
+guests:
+  web-1: {on: arm-01, vcpus: 8, memory: 32GiB, group: web}
+  web-2: {on: arm-02, vcpus: 8, memory: 32GiB, group: web}
+""",
         same_by=("group", "scope", "place"),
     )
 )
@@ -128,6 +162,17 @@ def _listed(names: Sequence[GuestName]) -> str:
         message="host `{host}` is {state}, but {count} guests are said to be on it",
         help="A host that is down or lost is never drained and counts as unavailable. Its guests keep their place in the plan's books.",
         fix="Correct `state`, or say where the guests are now.",
+        source="docs/inventory.md: `state` of a host",
+        example="""\
+hosts:
+  arm-01: {state: down}
+  arm-02: {like: arm-01, state: up}
+""",
+        mended="""\
+hosts:
+  arm-01: {}
+  arm-02: {like: arm-01, state: down}
+""",
     )
 )
 def guests_on_dead_host(evidence: Evidence) -> Iterator[Finding]:
@@ -148,6 +193,19 @@ def guests_on_dead_host(evidence: Evidence) -> Iterator[Finding]:
         message="{unavailable} of {hosts} hosts of {scope} `{place}` are unavailable already, and max-unavailable allows {limit}",
         help="No host of that scope can be drained before one of those comes back.",
         fix="Bring hosts back, take dead ones out of the inventory, or raise `policy.max_unavailable`.",
+        source="docs/inventory.md: `policy.max_unavailable`",
+        example="""\
+policy: {max_unavailable: {fleet: 1}}
+hosts:
+  arm-01: {}
+  arm-02: {like: arm-01, state: down}
+""",
+        mended="""\
+policy: {max_unavailable: {fleet: 2}}
+hosts:
+  arm-01: {}
+  arm-02: {like: arm-01, state: down}
+""",
     )
 )
 def max_unavailable_used_up(evidence: Evidence) -> Iterator[Finding]:
@@ -174,3 +232,35 @@ def max_unavailable_used_up(evidence: Evidence) -> Iterator[Finding]:
                     "limit": str(limit.of(whole[place])),
                 }
                 yield Finding(rule="FP404", subject=f"{scope} {place}", at=fleet.policy.at, hosts=names, facts=facts)
+
+
+@rule(
+    Rule(
+        id="FP405",
+        severity=Severity.WARNING,
+        title="The reserve is in use",
+        message="host `{host}` runs guests of {used} {resource}, {excess} more than the {capacity} that `policy.reserve` leaves",
+        help="The reserve is capacity that policy keeps free on every host, for the time when a host fails. A plan lands nothing in it, "
+        "but does not empty it either.",
+        fix="Move guests away, or lower `policy.reserve`.",
+        source="docs/inventory.md: `policy`",
+        example="""\
+policy: {reserve: 20%}
+guests:
+  web-1: {on: arm-01, vcpus: 70, memory: 32GiB}
+""",
+        mended="""\
+policy: {reserve: 20%}
+guests:
+  web-1: {on: arm-01, vcpus: 64, memory: 32GiB}
+""",
+        same_by=("host", "resource"),
+    )
+)
+def reserve_in_use(evidence: Evidence) -> Iterator[Finding]:
+    """Hosts that serve, whose guests fit, but not beside the reserve."""
+    kept = evidence.fleet.policy.reserve_per_mille
+    for load in loads(evidence.fleet) if kept else ():
+        left = load.capacity * (1000 - kept) // 1000
+        if left < load.used <= load.capacity and load.host.state in SERVING:
+            yield _excess("FP405", load, left)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -30,7 +31,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     `example` is part of an inventory that the rule fires on, `mended` the same part when all is well; sections of which they have nothing
     are those of a sound inventory. `same_by` are the facts that tell findings of this rule apart for a baseline, whatever else changes of
-    them; without any, the subject does.
+    them; without any, the subject does. `firm`: no waiver and no baseline takes a finding away.
     """
 
     id: str
@@ -44,14 +45,16 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     example: str = ""
     mended: str = ""
     same_by: tuple[str, ...] = ()
+    firm: bool = False
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A rule, the thing it is about, where that stands, and the facts that fill the rule's message.
 
     `hosts` and `guests` are all that it is about, where that is hosts or guests: limits, waivers and baselines go by them. `subject` is the
-    first of them, or what else it is about. `place` orders findings that are steps of one answer. `excerpt` is the line of the file at
-    `at`, as it was read, or empty where no file line applies.
+    first of them, or what else it is about. `because` is what it follows from (a judgment, a cause, a violation, a wait), whose sentence is
+    `{because}` of the message. `place` orders findings that are steps of one answer. `excerpt` is the line of the file at `at`, as it was
+    read, or empty where no file line applies.
     """
 
     rule: str
@@ -60,9 +63,23 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     facts: Mapping[str, str] = {}
     hosts: Sequence[HostName] = ()
     guests: Sequence[GuestName] = ()
+    because: Any = None
     place: int = 0
     excerpt: str = ""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What limits, waivers and baselines know it by: all its hosts and guests, or its subject."""
+        return [*self.hosts, *self.guests] or [self.subject]
 
     def sort_key(self) -> tuple[int, Location, str, str, tuple[tuple[str, str], ...]]:
         """Steps of one answer in their order; else the order of files and lines, then of rules."""
         return (self.place, self.at, self.rule, self.subject, tuple(sorted(self.facts.items())))
+
+
+def fingerprint(finding: Finding, rule: Rule) -> str:
+    """32 hex digits that stay when lines move and counts change: the rule, and what tells its findings apart."""
+    from hashlib import sha256  # noqa: PLC0415 - a check that prints text for people needs none
+
+    told = [finding.facts[name] for name in rule.same_by if name in finding.facts] or [finding.subject]
+    return sha256("\0".join((rule.id, *told)).encode(errors="surrogatepass")).hexdigest()[:32]

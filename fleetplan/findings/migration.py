@@ -14,6 +14,8 @@ from fleetplan.fleet.table import Among
 from fleetplan.migration.asking import Ask, AskKind, asked
 from fleetplan.migration.births import Doubt
 
+FOLLOWS = "What KVM gives a guest follows from the CPU, the boot firmware, the kernel and its command line, and is equal where they are."
+
 
 def _by_class(evidence: Evidence) -> dict[int, list[Host]]:
     """Hosts of each class as they are now, in the order of their names."""
@@ -31,7 +33,16 @@ def _by_class(evidence: Evidence) -> dict[int, list[Host]]:
         message="{assumed} (host `{host}`{others}); `{key}` would say",
         help="Verdicts about this host rest on something that the inventory does not say. If it is not so, a verdict may be wrong.",
         fix="Give `{key}`, or probe the host.",
+        fact="KVM's ID registers follow from MIDR_EL1 and REVIDR_EL1, workaround levels from the CPU, the command line and sysfs.",
         source="levels and ID registers follow from MIDR_EL1, the command line and sysfs: arch/arm64/kernel/proton-pack.c",
+        example="""\
+defaults:
+  host: {kernel: 6.12.117, vmm: qemu-11.1.3, cpu: neoverse-n1, vcpus: 80, memory: 256GiB}
+""",
+        mended="""\
+defaults:
+  host: {kernel: 6.12.117, vmm: qemu-11.1.3, midr: 0x413fd0c1, revidr: 0x0, cmdline: quiet, vcpus: 80, memory: 256GiB}
+""",
         same_by=("key", "assumed"),
     )
 )
@@ -68,7 +79,16 @@ def _others(count: int) -> str:
         message="what host `{host}`{others} offers a guest is not known; {deciding} would decide",
         help="Moves from and to this host may be UNKNOWN, and no plan uses an UNKNOWN move unless policy accepts it.",
         fix="Give that fact, or probe the host.",
-        source="see the candidates in `fleetplan registers`",
+        fact="Distributions patch kernels and VMMs under one number; workaround levels follow from what the boot firmware offers.",
+        source="docs/registers.md; the candidates stand in `fleetplan registers INVENTORY`",
+        example="""\
+hosts:
+  arm-01: {vmm: qemu-10.1.0-19.el10}
+""",
+        mended="""\
+hosts:
+  arm-01: {}
+""",
     )
 )
 def undecided_hosts(evidence: Evidence) -> Iterator[Finding]:
@@ -89,7 +109,16 @@ def undecided_hosts(evidence: Evidence) -> Iterator[Finding]:
         help="PSCI version and services travel with a guest from its birth, and it was promised what it saw when it last booted. A guest "
         "born on an older kernel has less than its host now gives, and can go back where one born here cannot.",
         fix="Give `{key}`.",
+        fact="PSCI_VERSION and the bitmaps are set at a cold boot and travel with the guest; levels are looked at when it reboots.",
         source="KVM keeps PSCI_VERSION and the bitmaps over migration and warm reboot: Documentation/virt/kvm/arm/fw-pseudo-registers",
+        example="""\
+guests:
+  web-1: {on: arm-01, vcpus: 8, memory: 32GiB}
+""",
+        mended="""\
+guests:
+  web-1: {on: arm-01, vcpus: 8, memory: 32GiB, born: {kernel: 6.12.117}}
+""",
         same_by=("key", "assumed"),
     )
 )
@@ -134,7 +163,18 @@ def _assumed_of_birth(guest: Guest, here: Release) -> Iterator[tuple[str, str]]:
         help="These are the fewest things that decide the moves which a rollout may need, in the order in which they decide the most. A "
         "move is a guest class, from the kind of host it is on, to a kind of host of its pool as it is or at the target.",
         fix="Find it out, and write it into the inventory or its facts.",
-        source="set cover over the facts that decide each UNKNOWN move",
+        fact="An UNKNOWN move has several candidates that end differently; each fact that is learnt strikes some of them out.",
+        source="fleetplan/migration/asking.py: set cover over the facts that decide each UNKNOWN move",
+        example="""\
+hosts:
+  arm-01: {cpu: cortex-a72, midr: 0x410fd083}
+  arm-02: {like: arm-01}
+""",
+        mended="""\
+hosts:
+  arm-01: {cpu: cortex-a72, midr: 0x410fd083, workarounds: {arch_workaround_1: 1, arch_workaround_2: 0, arch_workaround_3: 1}}
+  arm-02: {like: arm-01}
+""",
         same_by=("what",),
     )
 )
@@ -198,7 +238,16 @@ def _of_class(fleet: Fleet, numbers: list[int], wanted: int) -> list[Host]:
         help="Two facts of a birth contradict each other, and nobody can say which is right. Both are judged, so that moves of the guest "
         "may be UNKNOWN; a dump is believed before what follows from the kernel.",
         fix="Correct `born`.",
-        source="KVM refuses a PSCI version that it does not offer (EINVAL); the property came with qemu 11.0",
+        fact="KVM refuses a PSCI version that it does not offer (EINVAL), and QEMU has the property for a pin since 11.0.",
+        source="arch/arm64/kvm/hypercalls.c: kvm_arm_set_fw_reg; `kvm-psci-version` of QEMU 11.0",
+        example="""\
+guests:
+  web-1: {on: arm-01, vcpus: 8, memory: 32GiB, born: {kernel: 6.1.176, psci: '1.3'}}
+""",
+        mended="""\
+guests:
+  web-1: {on: arm-01, vcpus: 8, memory: 32GiB, born: {kernel: 6.1.176, psci: '1.0'}}
+""",
         same_by=("problem",),
     )
 )
@@ -233,7 +282,20 @@ PROBLEMS: Mapping[Doubt, str] = {
         message="the probe of host `{probe}` is taken for {count} hosts that were not probed (`{host}` is the first)",
         help="`policy.probe_twins` says that hosts with the same kernel build, MIDR, REVIDR, command line and platform firmware are alike.",
         fix="Probe each host, if that is not so.",
-        source="what KVM gives follows from the CPU, the platform firmware, the kernel and its command line",
+        fact=FOLLOWS,
+        source="arch/arm64/kernel/proton-pack.c; docs/registers.md",
+        example="""\
+policy: {probe_twins: true}
+hosts:
+  arm-01: {firmware: edk2-2025.02}
+  arm-02: {like: arm-01, registers: [[0x6030000000140000, 0x10001]]}
+""",
+        mended="""\
+policy: {probe_twins: false}
+hosts:
+  arm-01: {firmware: edk2-2025.02}
+  arm-02: {like: arm-01, registers: [[0x6030000000140000, 0x10001]]}
+""",
     )
 )
 def lent_probes(evidence: Evidence) -> Iterator[Finding]:
@@ -252,7 +314,22 @@ def lent_probes(evidence: Evidence) -> Iterator[Finding]:
         message="the probes of hosts {hosts} differ, though all that makes them twins is equal: none of them speaks for others",
         help="Something that makes a difference is not in the inventory, or one of the probes is out of date.",
         fix="Probe them again; if they still differ, give `firmware` more precisely.",
-        source="what KVM gives follows from the CPU, the platform firmware, the kernel and its command line",
+        fact=FOLLOWS,
+        source="arch/arm64/kernel/proton-pack.c; docs/registers.md",
+        example="""\
+policy: {probe_twins: true}
+hosts:
+  arm-01: {firmware: edk2-2025.02}
+  arm-02: {like: arm-01, registers: [[0x6030000000140000, 0x10001]]}
+  arm-03: {like: arm-01, registers: [[0x6030000000140000, 0x10000]]}
+""",
+        mended="""\
+policy: {probe_twins: true}
+hosts:
+  arm-01: {firmware: edk2-2025.02}
+  arm-02: {like: arm-01, registers: [[0x6030000000140000, 0x10001]]}
+  arm-03: {like: arm-01, registers: [[0x6030000000140000, 0x10001]]}
+""",
     )
 )
 def quarrelling_twins(evidence: Evidence) -> Iterator[Finding]:

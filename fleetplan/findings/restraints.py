@@ -67,7 +67,7 @@ def _together(fleet: Fleet, name: GroupName) -> Scope | None:
         "MiB/s, over which copies end up to {most_mib_s} MiB/s; throttled as far as it goes, this one takes {takes_s} s{allowed}",
         help="A guest that writes nearly as fast as the link carries is copied for ever, and its host is never drained. A plan does not "
         "migrate it: it restarts in place, its host is skipped, or nothing is planned, by `restart` and `policy.immovable`.",
-        fix="Cheapest first: let the VMM slow it down (`policy.converge: {throttle: allow}`), give its copy more time "
+        fix="Cheapest first: let the VMM slow it down (`throttle: allow` in `policy.converge`), give its copy more time "
         "(`policy.converge`: `within`), migrate it when it writes less, let it restart (`restart: ok`), or give its pool a faster link.",
         source="docs/inventory.md: `policy.converge`",
         example="""\

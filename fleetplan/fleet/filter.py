@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from difflib import get_close_matches
 from enum import Enum, auto
 from fnmatch import translate
 from functools import cached_property
@@ -187,6 +186,8 @@ def _term(text: str, start: int, keys: Collection[str]) -> tuple[Term, int]:
 def _known(word: str, keys: Collection[str], text: str, place: int) -> str:
     key = word.lower()
     if key not in keys:
+        from difflib import get_close_matches  # noqa: PLC0415 - seldom needed
+
         close = get_close_matches(key, sorted(keys), n=1)
         raise FilterError(Trouble.UNKNOWN_KEY, text, place + 1, word, close[0] if close else None)
     return key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from yaml.events import MappingStartEvent, ScalarEvent
 from fleetplan.findings import inventory_rules as rules
 from fleetplan.findings.finding import Finding, Rule
 from fleetplan.fleet.model import Fleet
+from fleetplan.fleet.policy import Waiver
 from fleetplan.fleet.source import Location
 from fleetplan.inventory import schema
 from fleetplan.inventory.draft import Draft, Raw, location, place_from
 from fleetplan.inventory.events import Events, MapNode, Mark, Node, SeqNode, described, is_null, is_plain
-from fleetplan.inventory.resolve import resolve
+from fleetplan.inventory.resolve import check_waivers, resolve
 from fleetplan.inventory.text import flaw, numbered_lines
 from fleetplan.inventory.values import BAD, Place, integer, name_problem, suggestion
 
@@ -45,7 +46,18 @@ def load(path: Path) -> Loaded:
         if facts:
             _read_facts(facts, draft)
         fleet = resolve(draft, Location(str(path))) if peoples else None
-    return Loaded(fleet=fleet, findings=_with_excerpts(sorted(draft.findings, key=Finding.sort_key)))
+    return Loaded(fleet=fleet, findings=with_excerpts(sorted(draft.findings, key=Finding.sort_key)))
+
+
+def load_waivers(path: Path) -> tuple[tuple[Waiver, ...], tuple[Finding, ...]]:
+    """The waivers of a file that has nothing else, or all that is wrong with it."""
+    draft = Draft()
+    _read(path, draft, _Document(str(path), draft).read)
+    check_waivers(draft)
+    for name in sorted(draft.seen - {"fleetplan", "waivers"}):
+        draft.report(rules.UNKNOWN_KEY, str(path), Location(str(path)), what="a file of waivers", key=name)
+    found = with_excerpts(sorted(draft.findings, key=Finding.sort_key))
+    return () if found else tuple(Waiver(**raw.values, at=raw.at) for raw in draft.waivers), found
 
 
 @contextmanager
@@ -233,15 +245,19 @@ class _Document:
         return Raw(found, at, tuple((name, location(self._file, mark)) for name, mark in refers.items()), sound)
 
 
-def _with_excerpts(findings: list[Finding]) -> tuple[Finding, ...]:
+def with_excerpts(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The first findings with the lines they are about, read again."""
     wanted: dict[str, set[int]] = {}
     for finding in findings[:MOST_EXCERPTS]:
         if finding.at.line:
             wanted.setdefault(finding.at.file, set()).add(finding.at.line)
     lines = {(file, number): _printable(line) for file, numbers in wanted.items() for number, line in numbered_lines(file, numbers)}
-    shown = (replace(finding, excerpt=lines.get((finding.at.file, finding.at.line), "")) for finding in findings[:MOST_EXCERPTS])
+    shown = (_with_excerpt(finding, lines.get((finding.at.file, finding.at.line), "")) for finding in findings[:MOST_EXCERPTS])
     return (*shown, *findings[MOST_EXCERPTS:])
+
+
+def _with_excerpt(finding: Finding, line: str) -> Finding:
+    return replace(finding, excerpt=line) if line and not finding.excerpt else finding
 
 
 def _printable(line: bytes) -> str:

@@ -129,6 +129,11 @@ def _sections(draft: Draft, at: Location) -> None:
         for name in ("fleetplan", "target", "hosts"):
             if name not in draft.seen and not (name == "hosts" and (draft.host_facts or draft.plain_hosts)):
                 draft.report(rules.MISSING_KEY, name, at, what="the inventory", key=name)
+    check_waivers(draft)
+
+
+def check_waivers(draft: Draft) -> None:
+    """A waiver is of a rule or of a register."""
     for waiver in draft.waivers:
         if waiver.sound and ("rule" in waiver.values) == ("register" in waiver.values):
             draft.report(rules.MISSING_KEY, "waivers", waiver.at, what="the waiver", key="rule` or `register")

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from fleetplan.findings.finding import Finding, Severity
 
+if TYPE_CHECKING:
+    from fleetplan.findings.report import Report
+
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of `check` has to tell: findings, the limit from which on they fail, the inventory's name, and the day."""
+    """What one run of `check` has to tell: what it reports, the limit from which on that fails, the inventory's name, and the day."""
 
-    findings: tuple[Finding, ...]
+    report: Report
     fail_on: Severity
     inventory: str
     as_of: str
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is left of the findings."""
+        return self.report.findings
 
 
 Format = Callable[[Checked], bytes]
@@ -24,13 +33,13 @@ Format = Callable[[Checked], bytes]
 def _json(checked: Checked) -> bytes:
     from fleetplan.output.json import findings_json  # noqa: PLC0415 - one of the formats is needed
 
-    return findings_json(checked.findings)
+    return findings_json(checked.report)
 
 
 def _sarif(checked: Checked) -> bytes:
     from fleetplan.output.sarif import findings_sarif  # noqa: PLC0415 - as above
 
-    return findings_sarif(checked.findings)
+    return findings_sarif(checked.findings, checked.report.waived)
 
 
 def _junit(checked: Checked) -> bytes:
@@ -47,18 +56,20 @@ def _github(checked: Checked) -> bytes:
 
 def _markdown(checked: Checked) -> bytes:
     from fleetplan.output.markdown import escaped, render  # noqa: PLC0415 - as above
+    from fleetplan.output.views.findings import taken_off  # noqa: PLC0415 - as above
     from fleetplan.output.views.findings_report import report_document  # noqa: PLC0415 - as above
 
     title = f"## fleetplan check {escaped(checked.inventory)}\n\n"
-    return (title + render(report_document(checked.findings), level=3)).encode()
+    return (title + render(report_document(checked.findings, taken_off(checked.report)), level=3)).encode()
 
 
 def _html(checked: Checked) -> bytes:
     from fleetplan.output.html import render  # noqa: PLC0415 - as above
+    from fleetplan.output.views.findings import taken_off  # noqa: PLC0415 - as above
     from fleetplan.output.views.findings_report import report_document  # noqa: PLC0415 - as above
 
     title = f"fleetplan check {checked.inventory}"
-    return render(report_document(checked.findings), title=title, about=f"As of {checked.as_of}.").encode()
+    return render(report_document(checked.findings, taken_off(checked.report)), title=title, about=f"As of {checked.as_of}.").encode()
 
 
 def _prometheus(checked: Checked) -> bytes:

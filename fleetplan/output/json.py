@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from fleetplan.findings.catalogue import RULES
-from fleetplan.findings.finding import Finding
+from fleetplan.findings.finding import Finding, fingerprint
+from fleetplan.findings.report import Report, Waived
 from fleetplan.firmware.registers import BY_ID, psci_text
 from fleetplan.fleet.model import HostName
 from fleetplan.migration.mechanisms.shifts import InFleet, Kind, Shift
@@ -22,7 +23,7 @@ from fleetplan.migration.register_file import RegisterRow
 from fleetplan.migration.ways import Way
 from fleetplan.output.mechanisms import remark_sentence, works
 from fleetplan.output.reasons import consequences, protects, reason_sentence, value_words
-from fleetplan.output.views.findings import message
+from fleetplan.output.views.findings import fix, message
 from fleetplan.output.views.refusal import violation_sentence
 from fleetplan.output.ways import way_details, way_sentence
 from fleetplan.rollout.invariants import Violation
@@ -39,22 +40,51 @@ def hexadecimal(value: int | None) -> str | None:
     return None if value is None else f"{value:#x}"
 
 
-def findings_json(findings: tuple[Finding, ...]) -> bytes:
-    """`findings`: each with rule, severity, message, subject and place (`line` 0: the whole file), worst and first in file order."""
-    return encode({"version": 1, "findings": [_finding(finding) for finding in findings]})
+MOST_NAMES = 100
+"""Hosts and guests of one finding that are listed; their number is always stated."""
+
+
+def findings_json(report: Report) -> bytes:
+    """`findings`, worst first, each with rule, severity, message, fingerprint and place (`line` 0: the whole file); what was taken off."""
+    return encode(
+        {
+            "version": 1,
+            "findings": [_finding(finding) for finding in report.findings],
+            "waived": [_waived(waived) for waived in report.waived],
+            "known": [_finding(finding) for finding in report.known],
+            "gone": report.gone,
+        }
+    )
 
 
 def _finding(finding: Finding) -> Mapping[str, Any]:
+    rule = RULES[finding.rule]
     return {
         "rule": finding.rule,
-        "severity": RULES[finding.rule].severity,
+        "severity": rule.severity,
+        "title": rule.title,
         "message": message(finding),
+        "help": rule.help,
+        "fix": fix(finding),
+        "fingerprint": fingerprint(finding, rule),
         "subject": finding.subject,
         "file": finding.at.file,
         "line": finding.at.line,
         "column": finding.at.column,
+        "hosts": list(finding.hosts[:MOST_NAMES]),
+        "host_count": len(finding.hosts),
+        "guests": list(finding.guests[:MOST_NAMES]),
+        "guest_count": len(finding.guests),
         "facts": dict(finding.facts),
     }
+
+
+def _waived(waived: Waived) -> Mapping[str, Any]:
+    waivers = [
+        {"scope": waiver.scope, "reason": waiver.reason, "owner": waiver.owner, "expires": waiver.expires, "at": str(waiver.at)}
+        for waiver in waived.waivers
+    ]
+    return {**_finding(waived.finding), "waivers": waivers}
 
 
 def violations_json(violations: tuple[Violation, ...]) -> bytes:

@@ -165,7 +165,18 @@ def invariant_json(row: Invariant) -> bytes:
     )
 
 
+RULE_KEYS = ("id", "severity", "title", "message", "help", "fact", "fix", "source", "example", "mended", "firm")
+
+
 def rule_json(rule: Rule) -> bytes:
     """A rule of `check`."""
-    names = ("id", "severity", "title", "help", "fix", "source")
-    return encode({"version": 1, **{name: getattr(rule, name) for name in names}})
+    return encode({"version": 1, **_rule(rule)})
+
+
+def rules_json(rules: tuple[Rule, ...]) -> bytes:
+    """`rules`: each as `rule_json` has it."""
+    return encode({"version": 1, "rules": [_rule(rule) for rule in rules]})
+
+
+def _rule(rule: Rule) -> Mapping[str, Any]:
+    return {name: getattr(rule, name) for name in RULE_KEYS}

@@ -6,14 +6,14 @@ Source: OASIS, Static Analysis Results Interchange Format (SARIF) Version 2.1.0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
 from fleetplan import __version__
 from fleetplan.findings.catalogue import RULES
-from fleetplan.findings.finding import Finding, Rule, Severity
+from fleetplan.findings.finding import Finding, Rule, Severity, fingerprint
+from fleetplan.findings.report import Waived
 from fleetplan.output.json import encode
 from fleetplan.output.printable import printable
 from fleetplan.output.views.findings import message
@@ -23,15 +23,18 @@ SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema
 LEVELS: Mapping[Severity, str] = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
 
-def findings_sarif(findings: tuple[Finding, ...]) -> bytes:
-    """One run: every rule with its help, and a result for each finding, with its place in the inventory."""
+def findings_sarif(findings: tuple[Finding, ...], waived: tuple[Waived, ...] = ()) -> bytes:
+    """One run: every rule with its help, and a result for each finding, with its place in the inventory; waived ones are suppressed."""
     ids = list(RULES)
     driver = {"name": "fleetplan", "semanticVersion": __version__, "rules": [_rule(RULES[name]) for name in ids]}
     places = {name: number for number, name in enumerate(ids)}
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, places[finding.rule]) for finding in findings],
+        "results": [
+            *(_result(finding, places[finding.rule]) for finding in findings),
+            *(_suppressed(one, places[one.finding.rule]) for one in waived),
+        ],
     }
     return encode({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
@@ -54,14 +57,15 @@ def _result(finding: Finding, index: int) -> Mapping[str, Any]:
         "level": LEVELS[RULES[finding.rule].severity],
         "message": {"text": printable(message(finding))},
         "locations": [_location(finding)],
-        "partialFingerprints": {"fleetplan/v1": _fingerprint(finding)},
+        "partialFingerprints": {"fleetplan/v1": fingerprint(finding, RULES[finding.rule])},
     }
 
 
-def _fingerprint(finding: Finding) -> str:
-    """What stays the same while lines move: a digest of rule, subject and facts, as 16 hex digits."""
-    facts = "\0".join(f"{name}\0{value}" for name, value in sorted(finding.facts.items()))
-    return sha256(f"{finding.rule}\0{finding.subject}\0{facts}".encode(errors="surrogatepass")).hexdigest()[:16]
+def _suppressed(waived: Waived, index: int) -> Mapping[str, Any]:
+    """A result that somebody has answered for (SARIF 3.27.23): external, because the waiver does not stand where the finding does."""
+    reasons = [f"{waiver.reason} ({waiver.owner}, until {waiver.expires})" for waiver in waived.waivers]
+    accepted = [{"kind": "external", "status": "accepted", "justification": printable(reason)} for reason in reasons]
+    return {**_result(waived.finding, index), "suppressions": accepted}
 
 
 def _location(finding: Finding) -> Mapping[str, Any]:

@@ -153,6 +153,7 @@ ELSEWHERE = {
     "FP125": "test_facts_are_read_line_by_line",
     "FP126": "tests/inventory/test_planfile.py",
     "FP128": "tests/cli/test_vcpu.py",
+    "FP129": "tests/findings/test_rules.py",
     "FP130": "test_a_folder_is_one_inventory_and_people_override_facts",
 }
 

@@ -215,10 +215,20 @@ def invariant_document(row: Invariant) -> Document:
     )
 
 
-def rule_document(rule: Rule) -> Document:
-    """A rule of `check` with its help and what to do."""
-    blocks: list[Block] = [Paragraph(f"{rule.id} ({rule.severity}): {rule.title}"), Paragraph(rule.help)]
-    sections = [Section("", tuple(blocks)), Section("What to do", (Paragraph(rule.fix),))]
+def rules_document(rules: tuple[Rule, ...]) -> Document:
+    """Rules of `check`, each with its help, the fact behind it, what to do and an example."""
+    return Document(tuple(section for rule in rules for section in _rule(rule)))
+
+
+def _rule(rule: Rule) -> Iterator[Section]:
+    firm = (Paragraph("No waiver and no baseline takes it off."),) if rule.firm else ()
+    yield Section("", (Paragraph(f"{rule.id} ({rule.severity}): {rule.title}"), Paragraph(rule.help), *firm))
+    yield Section("It says", (Paragraph(rule.message),))
+    if rule.fact:
+        yield Section("The fact behind it", (Paragraph(rule.fact),))
+    yield Section("What to do", (Paragraph(rule.fix),))
+    if rule.example:
+        yield Section("It is found in", (Quote(tuple(rule.example.splitlines())),))
+        yield Section("And not in", (Quote(tuple(rule.mended.splitlines())),))
     if rule.source:
-        sections.append(Section("Source", (Paragraph(rule.source),)))
-    return Document(tuple(sections))
+        yield Section("Source", (Paragraph(rule.source),))

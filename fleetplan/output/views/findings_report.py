@@ -22,12 +22,14 @@ KINDS: Mapping[Severity, Kind] = {
 }
 
 
-def report_document(findings: tuple[Finding, ...]) -> Document:
-    """The total, a chart of the rules that found something, and a section for each."""
+def report_document(findings: tuple[Finding, ...], beside: str = "") -> Document:
+    """The total, what is to be said `beside` it, a chart of the rules that found something, and a section for each."""
     ordered = sorted(findings, key=_order)
     groups = [(name, list(group)) for name, group in groupby(ordered, key=lambda finding: finding.rule)]
     tone = TONES[RULES[groups[0][0]].severity] if groups else Tone.GOOD
     summary: list[Block] = [Paragraph(total(findings), tone)]
+    if beside:
+        summary.append(Paragraph(beside, Tone.FAINT))
     if groups:
         summary.append(_chart(groups))
     return Document((Section("Summary", tuple(summary)), *(_group(name, group) for name, group in groups)))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from fleetplan.fleet.model import GuestName, HostName
-from fleetplan.follow.next import Finished, NoWave
+from fleetplan.fleet.model import GuestName
 from fleetplan.output.document import Bullets, Document, Paragraph, Section, Tone
 from fleetplan.output.sentences import counted, listed
 from fleetplan.rollout.part import TO_APPROVE, Barrier, PartOf, Waiting, WhyWaits
+
+if TYPE_CHECKING:
+    from fleetplan.follow.next import Finished, NoWave
 
 WHY: Mapping[WhyWaits, str] = {
     WhyWaits.NOT_IN_PLAN: "the approved plan does not upgrade {it}",
@@ -67,16 +70,25 @@ def _points(waiting: Iterable[Waiting]) -> Iterator[tuple[int, str]]:
     alike: dict[tuple[WhyWaits, str], list[Waiting]] = defaultdict(list)
     for each in waiting:
         alike[each.why, each.what].append(each)
-    for (why, what), those in alike.items():
-        hosts: list[HostName] = [each.host for each in those]
-        guests: list[GuestName] = [guest for each in those for guest in each.guests]
-        words = {"it": "it", "are": "is", "runs": "runs"} if len(hosts) == 1 else {"it": "they", "are": "are", "runs": "run"}
-        them = "it" if len(hosts) == 1 else "them"
-        it = them if why is WhyWaits.NOT_IN_PLAN else words["it"]
-        reason = WHY[why].format(**{**words, "it": it, "what": what, "guests": f"{counted(len(guests), 'guest')} ({listed(guests)})"})
-        yield 0, f"{listed(hosts)}: {reason}"
+    for (why, _), those in alike.items():
+        yield 0, f"{listed([each.host for each in those])}: {_reason(those)}"
         if why in THEN:
             yield 1, THEN[why]
+
+
+def _reason(those: Sequence[Waiting]) -> str:
+    """Why hosts wait that have one reason."""
+    why, one = those[0].why, len(those) == 1
+    guests: list[GuestName] = [guest for each in those for guest in each.guests]
+    words = {"it": "it", "are": "is", "runs": "runs"} if one else {"it": "they", "are": "are", "runs": "run"}
+    it = ("it" if one else "them") if why is WhyWaits.NOT_IN_PLAN else words["it"]
+    told = {**words, "it": it, "what": those[0].what, "guests": f"{counted(len(guests), 'guest')} ({listed(guests)})"}
+    return WHY[why].format(**told)
+
+
+def waiting_sentence(waiting: Waiting) -> str:
+    """Why a host waits."""
+    return _reason((waiting,))
 
 
 def finished_document(outcome: Finished) -> Document:
