@@ -155,11 +155,13 @@ def least(times: int, *command: str) -> float:
 
 
 def start_up() -> dict[str, Any]:
-    """`fleetplan check` on the small fleet against the imports that it cannot do without, all of them compiled."""
+    """`fleetplan check` on the small fleet, alone and with `--reach`, against the imports that it cannot do without, all compiled."""
     imports = least(7, sys.executable, "-c", "import click, yaml, msgspec")
     subprocess.run([sys.executable, "-m", "compileall", "-q", str(ROOT / "fleetplan")], check=True)
-    check = least(7, str(Path(sys.executable).parent / "fleetplan"), "check", "inventories/small.yaml")
-    return {"imports_s": round(imports, 3), "check_s": round(check, 3), "ratio": round(check / imports, 2)}
+    command = (str(Path(sys.executable).parent / "fleetplan"), "check", "inventories/small.yaml")
+    check, reach = least(7, *command), least(3, *command, "--reach")
+    seconds = {"imports_s": round(imports, 3), "check_s": round(check, 3), "reach_s": round(reach, 3)}
+    return {**seconds, "ratio": round(check / imports, 2), "reach_ratio": round(reach / imports, 2)}
 
 
 def yaml_load(objects: int, folder: Path) -> dict[str, Any]:
@@ -194,8 +196,10 @@ def stages(target: Path) -> dict[str, Any]:
 
 
 def facts_load(target: Path) -> dict[str, Any]:
-    """The files of a fleet read, and nothing more."""
-    return json.loads(run(sys.executable, "-c", LOAD, str(target))[2])  # type: ignore[no-any-return] # as above
+    """The files of a fleet read, and nothing more; and `fleetplan check` of them."""
+    seen: dict[str, Any] = json.loads(run(sys.executable, "-c", LOAD, str(target))[2])
+    checked, peak, _ = run(str(Path(sys.executable).parent / "fleetplan"), "check", str(target), "--format", "json")
+    return {**seen, "check_s": round(checked, 2), "check_peak_mib": peak}
 
 
 def ext1g(workloads: Path, folder: Path) -> dict[str, Any]:
@@ -282,6 +286,7 @@ def main() -> None:
         return
     start, loaded = seen["start_up"], seen["yaml_load"]
     print(f"check small.yaml: {start['check_s']} s CPU, {start['ratio']} times `import click, yaml, msgspec` ({start['imports_s']} s)")
+    print(f"check --reach small.yaml: {start['reach_s']} s CPU, {start['reach_ratio']} times the same")
     print(f"load YAML: {loaded['objects']:,} objects, {loaded['cpu_s']} s CPU, peak {loaded['peak_mib']} MiB")
     judged = seen["matrix"]
     print(f"matrix of 100 releases x 10 CPUs: {judged['pairs']:,} pairs ruled in {judged['rulings_s']} s CPU, ", end="")
@@ -289,6 +294,7 @@ def main() -> None:
     print(f"`verdict --matrix` as a whole {judged['verb_s']} s, peak {judged['verb_peak_mib']} MiB")
     for size, facts in seen["facts_load"].items():
         print(f"load JSON lines: {size} hosts, {facts['objects']:,} objects, {facts['cpu_s']} s CPU, peak {facts['peak_mib']} MiB")
+        print(f"check of JSON lines: {size} hosts, {facts['check_s']} s CPU, peak {facts['check_peak_mib']} MiB")
     print(f"\n{'fleet':16}{'load s':>8}{'class s':>8}{'plan s':>8}{'judge s':>8}{'write s':>8}{'read s':>8}{'peak MiB':>10}", end="")
     print(f"  {'moves/bound':>20}{'waves':>10}{'makespan s':>16}{'violations':>12}")
     for name, fleet in seen["fleets"].items():

@@ -9,7 +9,6 @@ from fleetplan.firmware import registers as fw
 from fleetplan.firmware.errno import Errno
 from fleetplan.firmware.vcpu import Kvm
 from fleetplan.fleet.model import Platform
-from fleetplan.migration import messages
 from fleetplan.migration.carry import GuestState
 from fleetplan.migration.equipment import Effect, Finding, Row, look
 from fleetplan.migration.reasons import Reason, ReasonKind, Stage
@@ -29,7 +28,9 @@ def refusals(guest: GuestState, saver: VmmProfile, loader: VmmProfile, here: Pla
         reason = Reason(
             kind=ReasonKind.NO_PIN_PROPERTY, stage=Stage.START, register=fw.PSCI_VERSION.name, id=fw.PSCI_VERSION.id, source=guest.pin
         )
-        yield reason, messages.no_pin_property(fw.psci_text(guest.pin))
+        from fleetplan.migration.messages import no_pin_property  # noqa: PLC0415 - most moves print nothing
+
+        yield reason, no_pin_property(fw.psci_text(guest.pin))
     if loader.family is Family.QEMU:
         yield from _machine(guest.machine, saver, loader)
     for row, found in look(guest.equipment, here, there):
@@ -52,7 +53,9 @@ def _machine(machine: str | None, saver: VmmProfile, loader: VmmProfile) -> Iter
 
 
 def _unknown_machine(machine: str, loader: VmmProfile) -> Refusal:
-    return Reason(kind=ReasonKind.MACHINE_TYPE, stage=Stage.START, detail=(("machine", machine),)), messages.no_machine(loader, machine)
+    from fleetplan.migration.messages import no_machine  # noqa: PLC0415 - most moves print nothing
+
+    return Reason(kind=ReasonKind.MACHINE_TYPE, stage=Stage.START, detail=(("machine", machine),)), no_machine(loader, machine)
 
 
 def _undecided_machine(decided_by: str) -> Refusal:
@@ -83,4 +86,6 @@ def pin_refused(guest: GuestState, there: Kvm) -> Refusal:
         destination=there.profile.psci_default,
         errno=Errno.EINVAL,
     )
-    return reason, messages.pin_refused(fw.psci_text(guest.pin or 0))
+    from fleetplan.migration.messages import pin_refused  # noqa: PLC0415 - most moves print nothing
+
+    return reason, pin_refused(fw.psci_text(guest.pin or 0))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from fleetplan.firmware.errno import Errno
 from fleetplan.firmware.guest_view import MITIGATIONS, REGISTER_OF, GuestView, Item, gains, losses
 from fleetplan.firmware.vcpu import Kvm
 from fleetplan.fleet.model import Equipment, Platform
-from fleetplan.migration import messages, start
+from fleetplan.migration import start
 from fleetplan.migration.carry import Carried, Guests, GuestState, Possible, arrived, certainly
 from fleetplan.migration.interning import Numbers
 from fleetplan.migration.offers import Case, Departures, HostOffer, apart, combinations, departures, meetings, options
@@ -30,6 +31,9 @@ from fleetplan.migration.stream import EITHER_SIDE, Merged, listed_ids, merge, s
 from fleetplan.migration.undecided import ALL, Told, asks, deciding_facts
 from fleetplan.migration.undecided import reasons as undecided
 from fleetplan.migration.vmm import TOLERANT, Load, VmmProfile
+
+if TYPE_CHECKING:
+    from fleetplan.migration import messages
 
 MOST_UNDECIDED = 8
 """Registers named in an UNKNOWN; what decides one mostly decides all."""
@@ -428,6 +432,8 @@ def _explained(way: _Way) -> Judgment:
     if stage is Stage.LENGTH:
         detail = (("source_registers", str(way.merged.brought)), ("destination_registers", str(way.merged.listed)))
         reasons = (Reason(kind=ReasonKind.LONGER_LIST, stage=stage, detail=detail), *_lacking(way, stage))
+        from fleetplan.migration import messages  # noqa: PLC0415 - most moves print nothing
+
         return _failure(stage, reasons, messages.length(way.loader, way.merged.brought, way.merged.listed))
     lines = _lines(way)
     if stage is Stage.MERGE:
@@ -462,7 +468,13 @@ def _lines(way: _Way) -> tuple[str, ...]:
     """What the VMM prints of a load that came as far as the merge. A destination that could not write exits before it says more."""
     refused = way.refused
     failed = way.merged.stage is Stage.MERGE and not refused
-    merging = () if way.loader.load is Load.STRICT else messages.merge(way.loader, *_named(way), failed=failed)
+    lacking, unsent = ([], []) if way.loader.load is Load.STRICT else _named(way)
+    failed = failed and way.loader.load is not Load.STRICT
+    if not (lacking or unsent or failed or refused):
+        return ()
+    from fleetplan.migration import messages  # noqa: PLC0415 - most moves print nothing
+
+    merging = messages.merge(way.loader, lacking, unsent, failed=failed) if lacking or unsent or failed else ()
     return (*merging, *(messages.refused(way.loader, refused) if refused else ()))
 
 
