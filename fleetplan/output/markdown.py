@@ -14,7 +14,7 @@ from fleetplan.output.document import Align, Bars, Block, Bullets, Column, Docum
 from fleetplan.output.printable import printable
 
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
-OBEYED = re.compile(r"[\\`*_\[\]<>|~$]|^[-+=](?=\s|[-=])|^#|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
+OBEYED = re.compile(r"[\\`*_\[\]<>|~$]|^[-+=](?=\s|[-=]|$)|^#|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 """What may begin emphasis, a link, HTML, a cell, a formula, a heading or a list: a backslash takes the meaning from it."""
 LINKED = re.compile(r"@|#(?=\d)|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What GitHub makes links, mentions and references of, and what begins an entity: a backslash does not help there, an entity does."""
