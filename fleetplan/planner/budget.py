@@ -43,6 +43,13 @@ class Budget:
             ok[counted] = rank_within(there) < left[there]
         return ok & (np.cumsum(ok) <= self.most)
 
+    def admits_each(self, hosts: Places) -> Flags:
+        """Which of some hosts may be taken, each by itself."""
+        ok = np.full(len(hosts), self.most > 0)
+        for place, left in self.scopes:
+            ok &= self.held[hosts] | (left[place[hosts]] > 0)
+        return ok
+
     def take(self, hosts: Places) -> None:
         """Hosts are in the wave."""
         self.most -= len(hosts)

@@ -52,17 +52,20 @@ class Bins:
         self.free = np.maximum(occupancy.free(self.hosts) - self.kept, 0)
 
 
-def pack(occupancy: Occupancy, guests: Places, bins: Bins, *, spread: bool = False) -> Places:
+def pack(occupancy: Occupancy, guests: Places, bins: Bins, *, spread: bool = False, whole: bool = False) -> Places:
     """Land as many of the guests as find room, and enter them; those that found none.
 
-    Each lands where the least is left over, or, to `spread` streams over many receivers, on the emptiest first.
+    Each lands where the least is left over, or, to `spread` streams over many receivers, on the emptiest first. Where only `whole` hosts
+    count, it gives up once one guest is sure to find no place: then more are said to have found none than need be.
     O(flavours x bins + guests log guests) in numpy steps, and a step per guest that would meet a fellow of its group.
     """
     guests, parted = _pack_units(occupancy, guests, bins)
-    homeless, rounded = _pack(occupancy, guests, bins, spread=spread, exact=False)
+    if whole and len(parted):
+        return np.concatenate((parted, guests))
+    homeless, rounded = _pack(occupancy, guests, bins, spread=spread, exact=False, whole=whole)
     if rounded and len(homeless):
         bins.recount(occupancy)
-        homeless, _ = _pack(occupancy, homeless, bins, spread=spread, exact=True)
+        homeless, _ = _pack(occupancy, homeless, bins, spread=spread, exact=True, whole=whole)
     return np.concatenate((parted, homeless)) if len(parted) else homeless
 
 
@@ -89,7 +92,7 @@ def _pack_units(occupancy: Occupancy, guests: Places, bins: Bins) -> tuple[Place
     return guests[of_unit == NONE], np.concatenate(parted) if parted else guests[:0]
 
 
-def _pack(occupancy: Occupancy, guests: Places, bins: Bins, *, spread: bool, exact: bool) -> tuple[Places, bool]:
+def _pack(occupancy: Occupancy, guests: Places, bins: Bins, *, spread: bool, exact: bool, whole: bool) -> tuple[Places, bool]:
     if not len(guests) or not len(bins.hosts):
         return guests, False
     goal = np.full(len(guests), NONE, np.int32)
@@ -100,7 +103,9 @@ def _pack(occupancy: Occupancy, guests: Places, bins: Bins, *, spread: bool, exa
     for number in order:
         members = by_flavour[ends[number - 1] if number else 0 : ends[number]]
         allowed = allowed_on(occupancy, int(guests[members[0]]), bins)
-        goal[members] = _fill(bins, sizes[number], ranking, allowed, len(members), spread=spread)
+        goal[members] = found = _fill(bins, sizes[number], ranking, allowed, len(members), spread=spread)
+        if whole and not rounded and found[-1] == NONE:
+            return guests, rounded
     landed = np.flatnonzero(goal != NONE)
     met = landed[occupancy.clashes(guests[landed], bins.hosts[goal[landed]])]
     mending = _Mending(occupancy, guests, bins, goal, sizes, flavour)

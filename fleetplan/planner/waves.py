@@ -20,6 +20,7 @@ from fleetplan.planner.blocks import head_that_fits, in_turn, match, shapes
 from fleetplan.planner.budget import UNLIMITED, Budget
 from fleetplan.planner.failure import Stuck
 from fleetplan.planner.grouping import without
+from fleetplan.planner.misfits import misfits
 from fleetplan.planner.occupancy import Occupancy, fewest_first
 from fleetplan.planner.packing import Bins, pack
 from fleetplan.planner.problem import Problem
@@ -260,8 +261,8 @@ class Search:
         while count > len(whole):
             chosen = ordered[:count]
             guests = self.occupancy.movers.many(chosen)
-            homeless = self._pack(guests, opened)
             fewer = max(1, count * 3 // 100)
+            homeless = self._pack(guests, opened, whole=fewer == 1)
             lost = np.unique(self.occupancy.at[homeless])
             if len(lost) < fewer:
                 self._withdraw(self.occupancy.movers.many(lost))
@@ -275,9 +276,9 @@ class Search:
         budget.most = most
         return taken
 
-    def _pack(self, guests: Places, hosts: Places) -> Places:
-        """Land guests as tightly as they go; who found no place."""
-        return pack(self.occupancy, guests, Bins.of(self.occupancy, hosts))
+    def _pack(self, guests: Places, hosts: Places, *, whole: bool = False) -> Places:
+        """Land guests as tightly as they go; who found no place (`whole`: whether there is anybody who found none)."""
+        return pack(self.occupancy, guests, Bins.of(self.occupancy, hosts), whole=whole)
 
     def _withdraw(self, guests: Places) -> None:
         self.occupancy.withdraw(guests[self.occupancy.goal[guests] != NONE])
@@ -287,16 +288,20 @@ class Search:
         occupancy = self.occupancy
         ordered, _ = self._growing(pending, opened)
         ordered = without(ordered, taken)
+        hopeless = misfits(occupancy, ordered, opened)
         found: list[int] = []
         misses, first_homeless = 0, None
-        for host in ordered.tolist():
+        for host, misfit in zip(ordered.tolist(), hopeless.tolist(), strict=True):
             if misses > PATIENCE or budget.most <= 0:
                 break
             one = np.array([host], np.int32)
             if not budget.admits(one)[0]:
                 continue
+            if misfit and first_homeless is not None:
+                misses += 1
+                continue
             guests = occupancy.movers.one(host)
-            homeless = self._pack(guests, opened)
+            homeless = self._pack(guests, opened, whole=first_homeless is not None)
             if len(homeless):
                 first_homeless = homeless if first_homeless is None else first_homeless
                 self._withdraw(guests)
@@ -388,12 +393,12 @@ class Search:
     def _seed(self, pending: Places, opened: Places, budget: Budget) -> Places:
         """Empty the host with the fewest guests, where need be onto old hosts: those guests move twice."""
         ordered = fewest_first(self.occupancy, pending)
-        ordered = ordered[[bool(budget.admits(ordered[place : place + 1])[0]) for place in range(len(ordered))]]
-        for host in ordered[:MOST_SEEDS_TRIED].tolist():
+        ordered = ordered[budget.admits_each(ordered)][:MOST_SEEDS_TRIED]
+        old = self._old(pending)
+        for host in ordered[~misfits(self.occupancy, ordered, np.concatenate((opened, old)))].tolist():
             guests = self.occupancy.movers.one(host)
             homeless = self._pack(guests, opened)
-            old = self._old(pending)
-            homeless = self._pack(homeless, old[old != host]) if len(homeless) else homeless
+            homeless = self._pack(homeless, old[old != host], whole=True) if len(homeless) else homeless
             if not len(homeless):
                 return np.array([host], np.int32)
             self._withdraw(guests)
