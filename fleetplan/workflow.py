@@ -395,6 +395,16 @@ def _course(name: str, subject: Study, targets: tuple[Release, ...]) -> Course:
     return Course(name=name, added=total(counted, len(subject.fleet.guests)))
 
 
+def plan_alone(path: Path) -> Plan:
+    """The plan in a file, for whom the inventory is not needed. Raises InputRefusedError if it is none."""
+    from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
+
+    plan = read_plan(path)
+    if isinstance(plan, tuple):
+        raise InputRefusedError(plan)
+    return plan
+
+
 def plan_file(subject: Study, path: Path) -> Plan:
     """The plan in a file. Raises InputRefusedError if it is none."""
     from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it

@@ -15,6 +15,7 @@ import pytest
 
 from fleetplan.cli import run
 from fleetplan.output.findings_formats import FORMATS
+from fleetplan.output.runbooks.formats import EXPORTS
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "tests" / "golden"
@@ -96,6 +97,8 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/next.{form}", ("next", path, PLAN, "--state-after", "1", "--format", form, *TODAY))
         for form in ("text", "json") if inventory != LARGEST else ("text",):
             yield Case(f"{stem}/simulate.{form}", ("simulate", path, *TROUBLE, "--format", form, *TODAY))
+        for form in EXPORTS if stem == "half-upgraded" else ("markdown",):
+            yield Case(f"{stem}/export.{form}", ("export", PLAN, "--to", form))
         yield Case(f"{stem}/compare.text", ("plan", path, "--target", NEWER, "--compare", *TODAY))
         yield Case(f"{stem}/graph-hosts.text", ("graph", "hosts", path, *TODAY))
         yield Case(f"{stem}/graph-steps.text", ("graph", "steps", path, *TODAY))

@@ -12,6 +12,7 @@ VERBS = {
     "audit": "Say which guests are exposed, now and after each wave of a plan.",
     "check": "Say what is wrong, missing or assumed in an inventory.",
     "explain": "Explain a guest, a message that a VMM printed, or a rule.",
+    "export": "Write a plan as a runbook, a script, manifests, a table or a drawing.",
     "graph": "Show the state graph, the host graph or the step graph.",
     "mechanisms": "Compare the ways to keep a guest on old firmware.",
     "next": "Make the next wave of an approved plan, from the state that is.",

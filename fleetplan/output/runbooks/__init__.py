@@ -1,0 +1,1 @@
+"""Plans as things that people and programs execute: from the plan alone."""
