@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import gc
 import sys
+from typing import TYPE_CHECKING
 
 from fleetplan.cli.exits import Exit
+
+if TYPE_CHECKING:
+    import click
 
 OBJECTS_PER_COLLECTION = 100_000
 """How many objects are made before the collector looks for cycles among them: frozen values make hardly any, and looking among those of a
@@ -40,13 +44,28 @@ def _run(arguments: list[str]) -> int:
     except (click.exceptions.Abort, CancelledError):
         return _interrupted()
     except click.ClickException as problem:
-        problem.show()
+        _tell(problem)
         return Exit.USAGE
     except BrokenPipeError:
         return _reader_went_away()
     except Exception:  # noqa: BLE001 - the last resort, so that a bug has an exit code of its own
         return _our_bug()
     return code if isinstance(code, int) else Exit.CLEAN
+
+
+def _tell(problem: click.ClickException) -> None:
+    """Say what is wrong with the arguments, of which it quotes some, without what a terminal would obey."""
+    from io import StringIO  # noqa: PLC0415 - seldom needed
+
+    told = StringIO()
+    problem.show(told)
+    _complain(told.getvalue())
+
+
+def _complain(text: str) -> None:
+    from fleetplan.output.printable import printable  # noqa: PLC0415 - seldom needed
+
+    print(*map(printable, text.rstrip("\n").split("\n")), sep="\n", file=sys.stderr)
 
 
 def _reader_went_away() -> int:
@@ -66,6 +85,6 @@ def _interrupted() -> int:
 def _our_bug() -> int:
     import traceback  # noqa: PLC0415 - seldom needed
 
-    traceback.print_exc()
+    _complain(traceback.format_exc())
     print("fleetplan: this is a bug in fleetplan; nothing was written. Please report the lines above.", file=sys.stderr)
     return Exit.BUG

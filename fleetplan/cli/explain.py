@@ -90,7 +90,14 @@ def _is_path(word: str) -> bool:
     """Whether a word is meant as the path of an inventory: there is such a file, or it has the looks of one."""
     if len(word) > LONGEST_PATH or "\n" in word:
         return False
-    return Path(word).exists() or (" " not in word and (word.endswith((".yaml", ".yml", ".json")) or "/" in word))
+    return _exists(Path(word)) or (" " not in word and (word.endswith((".yaml", ".yml", ".json")) or "/" in word))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # the system has names of files that are shorter still
+        return False
 
 
 def _one(word: str, form: str, today: date) -> Exit:

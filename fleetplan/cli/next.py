@@ -16,6 +16,7 @@ from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import after
 from fleetplan.follow.next import Finished, NextWave, NoWave, Refuted
 from fleetplan.inventory.plan_text import plan_pieces
+from fleetplan.output.json_text import harmless
 from fleetplan.output.next import finished_json, no_wave_json
 from fleetplan.output.views.next import finished_document, no_wave_document
 from fleetplan.output.views.plan import plan_document
@@ -64,6 +65,6 @@ def command(inventory: Path, approved: Path, wave: int | None, form: str, output
 
 def _show_wave(subject: workflow.Study, plan: Plan, form: str) -> None:
     if form == "json":
-        emit_all(plan_pieces(plan))
+        emit_all(map(harmless, plan_pieces(plan)))
     else:
         show(plan_document(plan, workflow.move_reasons(subject, plan), workflow.critical_path(subject, plan)))

@@ -16,6 +16,7 @@ from fleetplan.cli.situation import situated, situation
 from fleetplan.fleet.model import Release
 from fleetplan.inventory.plan_text import plan_pieces
 from fleetplan.inventory.planfile import write_atomically
+from fleetplan.output.json_text import harmless
 from fleetplan.output.views.plan import kept_document, plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
 from fleetplan.planner.aims import Aims, Effort
@@ -100,7 +101,7 @@ def _planned(subject: workflow.Study, optimal_s: float | None, before: Plan | No
 
 def _print(subject: workflow.Study, outcome: Plan | Infeasible, form: str) -> None:
     if form == "json":
-        emit_all(plan_pieces(outcome))
+        emit_all(map(harmless, plan_pieces(outcome)))
     elif isinstance(outcome, Infeasible):
         show(infeasible_document(outcome))
     else:

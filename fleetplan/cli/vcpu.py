@@ -11,6 +11,7 @@ import msgspec
 from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, INVENTORY, emit, refusals
 from fleetplan.cli.exits import Exit
+from fleetplan.output.json_text import harmless
 
 
 @click.command("vcpu")
@@ -25,5 +26,5 @@ def command(inventory: Path, host: str, operations: Path, today: date) -> Exit:
     Operations: vm (caps), init (vcpu, features), finalize, list, get (id), set (id, value), run, hvc (function, arg).
     """
     answers = workflow.replay_operations(workflow.study(inventory, today), host, operations)
-    emit(b"".join(msgspec.json.encode(answer) + b"\n" for answer in answers))
+    emit(b"".join(harmless(msgspec.json.encode(answer)) + b"\n" for answer in answers))
     return Exit.CLEAN

@@ -74,9 +74,9 @@ def _collector_paused() -> Iterator[None]:
 
 def _files(path: Path, draft: Draft) -> tuple[list[Path], list[Path]]:
     """The files that people wrote, and those of facts, in the order of their names."""
-    if not path.is_dir():
-        return [path], []
     try:
+        if not path.is_dir():
+            return [path], []
         peoples = sorted(file for file in path.iterdir() if file.suffix in PEOPLES)
         facts = sorted((path / "facts").glob("*.jsonl"))
     except OSError as problem:

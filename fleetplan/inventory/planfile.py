@@ -83,7 +83,7 @@ def write_atomically(path: Path, pieces: Iterable[bytes]) -> None:
     if path.is_dir():
         raise IsADirectoryError(21, "Is a directory", str(path))
     target = path.resolve() if path.is_symlink() else path
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    descriptor, name = tempfile.mkstemp(prefix=".fleetplan-", suffix=".tmp", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.writelines(pieces)

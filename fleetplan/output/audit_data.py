@@ -12,7 +12,7 @@ from fleetplan.migration.classes import ClassTable
 from fleetplan.migration.exposure import Exposure
 from fleetplan.migration.standing import Boot, Standing, Standings, Tally
 from fleetplan.migration.undecided import asks
-from fleetplan.output.json import encode
+from fleetplan.output.json_text import encode
 from fleetplan.rollout.audit import Audit, Band, PsciLimit, RestartStep
 from fleetplan.rollout.timeline import Moment
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fleetplan.output.json import encode
+from fleetplan.output.json_text import encode
 from fleetplan.rollout.tally import Course
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from fleetplan.output.json_text import encode
+from fleetplan.output.printable import printable
+
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A node: its id is shown where a format needs one, its label to people. `lit` nodes stand out."""
@@ -33,7 +36,7 @@ class Drawing(msgspec.Struct, frozen=True, kw_only=True):
 
 def as_json(drawing: Drawing) -> bytes:
     """`title`, `nodes` (id, label, lit), `edges` (source, target, label, dashed) and `remarks`."""
-    return msgspec.json.format(msgspec.json.encode({"version": 1, **msgspec.to_builtins(drawing)}), indent=2) + b"\n"
+    return encode({"version": 1, **msgspec.to_builtins(drawing)})
 
 
 def as_dot(drawing: Drawing) -> str:
@@ -48,8 +51,9 @@ def as_dot(drawing: Drawing) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    r"""Text in DOT's quotes. Lines stay lines; escapes such as `\N` and entities, which Graphviz would fill in, stay what they are."""
+    lines = (printable(line).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in text.split("\n"))
+    return '"' + "\\n".join(lines) + '"'
 
 
 def as_mermaid(drawing: Drawing) -> str:
@@ -66,8 +70,10 @@ def as_mermaid(drawing: Drawing) -> str:
     return "\n".join(lines) + "\n"
 
 
+MERMAID = str.maketrans({'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "#": "#35;", "%": "#37;", "`": "#96;", "$": "#36;"})
+"""What could end Mermaid's quotes or start markup, a directive (`%%{init: ...}%%`, which counts wherever it stands), or a formula."""
+
+
 def _entities(text: str) -> str:
-    """Text in Mermaid's quotes: what could end them or start markup becomes an entity."""
-    for character, entity in (("#", "#35;"), ("&", "#amp;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;"), ("\n", " ")):
-        text = text.replace(character, entity)
-    return f'"{text}"'
+    """Text in Mermaid's quotes, on one line."""
+    return f'"{printable(text.replace(chr(10), " ")).translate(MERMAID)}"'

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from fleetplan.findings.catalogue import RULES
 from fleetplan.findings.finding import Finding, fingerprint
 from fleetplan.findings.report import Report, Waived
@@ -21,6 +19,7 @@ from fleetplan.migration.mechanisms.tables import Case, Comparison, Extension, F
 from fleetplan.migration.reasons import Judgment, Reason, Verdict
 from fleetplan.migration.register_file import RegisterRow
 from fleetplan.migration.ways import Way
+from fleetplan.output.json_text import encode
 from fleetplan.output.mechanisms import remark_sentence, works
 from fleetplan.output.reasons import consequences, protects, reason_sentence, value_words
 from fleetplan.output.views.findings import fix, message
@@ -28,11 +27,6 @@ from fleetplan.output.views.refusal import violation_sentence
 from fleetplan.output.ways import way_details, way_sentence
 from fleetplan.rollout.invariants import Violation
 from fleetplan.rollout.move_report import MoveReport
-
-
-def encode(value: Any) -> bytes:
-    """Indented JSON that ends with a newline."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def hexadecimal(value: int | None) -> str | None:

@@ -12,7 +12,8 @@ from fleetplan.migration.diagnosis import Counts, Diagnosis, FleetMatch, Group, 
 from fleetplan.migration.reasons import register_name
 from fleetplan.migration.recognise import Line, Printer, facts_of
 from fleetplan.output.diagnosis import cause_sentence, printer_words
-from fleetplan.output.json import encode, hexadecimal, report_fields
+from fleetplan.output.json import hexadecimal, report_fields
+from fleetplan.output.json_text import encode
 from fleetplan.output.reasons import value_words
 from fleetplan.rollout.guest_report import Carries, Destination, GuestReport
 from fleetplan.rollout.invariants import Invariant

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fleetplan.output.json import encode
+from fleetplan.output.json_text import encode
 from fleetplan.rollout.why import Story
 
 

@@ -10,7 +10,7 @@ from fleetplan.fleet.model import Fleet
 from fleetplan.migration.classes import ClassTable, GuestClassId, HostClassId
 from fleetplan.migration.matrix import Matrix, Row, Ways
 from fleetplan.output.class_names import ClassNames, cpu_words
-from fleetplan.output.json import encode
+from fleetplan.output.json_text import encode
 
 if TYPE_CHECKING:
     from fleetplan.migration.openings import BlockedWay, Change, Opening

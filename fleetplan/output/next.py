@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleetplan.follow.next import Finished, NoWave
-from fleetplan.output.json import encode
+from fleetplan.output.json_text import encode
 from fleetplan.rollout.part import TO_APPROVE, Waiting
 
 

@@ -14,7 +14,7 @@ from fleetplan import __version__
 from fleetplan.findings.catalogue import RULES
 from fleetplan.findings.finding import Finding, Rule, Severity, fingerprint
 from fleetplan.findings.report import Waived
-from fleetplan.output.json import encode
+from fleetplan.output.json_text import encode
 from fleetplan.output.printable import printable
 from fleetplan.output.views.findings import message
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleetplan.follow.simulate import Simulated
-from fleetplan.output.json import encode
+from fleetplan.output.json_text import encode
 
 
 def simulated_json(result: Simulated) -> bytes:

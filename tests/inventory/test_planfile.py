@@ -99,6 +99,12 @@ def test_a_folder_is_not_overwritten(tmp_path: Path) -> None:
         write_atomically(tmp_path, [b"x"])
 
 
+def test_a_name_may_be_as_long_as_the_system_lets_it(tmp_path: Path) -> None:
+    path = tmp_path / ("\N{CJK UNIFIED IDEOGRAPH-4E00}" * 85)
+    write_atomically(path, [b"x"])
+    assert path.read_bytes() == b"x"
+
+
 def test_permissions_and_links_are_kept(tmp_path: Path) -> None:
     real, link = tmp_path / "real.json", tmp_path / "link.json"
     real.write_bytes(b"old")

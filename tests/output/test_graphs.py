@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+
+from hypothesis import given
 
 from fleetplan.output.graphs import Drawing, Edge, Node, as_dot, as_json, as_mermaid
+from fleetplan.output.printable import printable
+from tests.output.hostile import hostile
 
 DRAWING = Drawing(
     title='A "graph"',
@@ -27,6 +32,28 @@ def test_dot_escapes_quotes_and_newlines() -> None:
     assert '"a" [label="first \\"quoted\\" <b>", penwidth=3];' in text
     assert '"b" [label="second\\nline"];' in text
     assert '"a" -> "b" [label="SAFE", style=dashed];' in text
+
+
+@given(hostile)
+def test_names_end_no_quotes_and_fill_nothing_in(name: str) -> None:
+    drawing = Drawing(title=name, nodes=(Node(id=name, label=name),), edges=(Edge(source=name, target=name, label=name),))
+    dot, mermaid = as_dot(drawing), as_mermaid(drawing)
+    shown = [json.loads(text).replace("&amp;", "&") for text in re.findall(r'"(?:[^"\\\n]|\\.)*"', dot)[:1]]
+    assert shown == ["\n".join(map(printable, name.split("\n")))]
+    assert re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', dot) == (
+        'digraph "" {\n  rankdir=LR;\n  node [shape=box, fontname=""];\n  "" [label=""];\n  "" -> "" [label=""];\n}\n'
+    )
+    label = f"|{BARE}|" if name else ""
+    assert re.fullmatch(f"flowchart LR\n  n0\\[{BARE}\\]\n  n0 -->{label.replace('|', chr(92) + '|')} n0\n", mermaid)
+
+
+BARE = '"[^"<>&%`$\n]*"'
+"""Quotes with nothing between them that Mermaid reads."""
+
+
+def test_mermaid_takes_no_directive_from_a_name() -> None:
+    drawing = Drawing(title="x", nodes=(Node(id="a", label="%%{init: {'theme': 'dark'}}%% `x` $$y$$ &lt; \x9b"),), edges=())
+    assert "n0[\"#37;#37;{init: {'theme': 'dark'}}#37;#37; #96;x#96; #36;#36;y#36;#36; #amp;lt; \\x9b\"]" in as_mermaid(drawing)
 
 
 def test_mermaid_lets_no_markup_through() -> None:
