@@ -16,8 +16,8 @@ MOST_STEPS = 24
 def misfits(occupancy: Occupancy, hosts: Places, landing: Places) -> Flags:
     """Hosts of which it is certain that their guests do not all fit onto the landing hosts, less the host itself.
 
-    Guests that are at least of some size, in every resource, are more than there are pieces of that size in what is free; rules and
-    verdicts are not asked. The others may fit, or not. O((hosts + guests + landing hosts) x MOST_STEPS).
+    Their guests make more pieces of some size than what is free: a guest that lands takes from a host at least the pieces that it makes
+    itself. Rules and verdicts are not asked. The others may fit, or not. O((hosts + guests + landing hosts) x MOST_STEPS).
     """
     found = np.zeros(len(hosts), np.bool_)
     owner = np.repeat(np.arange(len(hosts)), occupancy.movers.count(hosts))
@@ -28,8 +28,7 @@ def misfits(occupancy: Occupancy, hosts: Places, landing: Places) -> Flags:
     free = occupancy.free(landing)
     for step in _steps(size):
         pieces = np.append(_pieces(free, step), 0)
-        there = (size >= step).all(axis=1)
-        found |= np.bincount(owner[there], minlength=len(hosts)) > pieces.sum() - pieces[own]
+        found |= np.bincount(owner, _pieces(size, step), len(hosts)) > pieces.sum() - pieces[own]
     return found
 
 
@@ -44,10 +43,10 @@ def _steps(size: Numbers) -> Numbers:
     return largest
 
 
-def _pieces(free: Numbers, step: Numbers) -> Numbers:
-    """How often a size goes into what is free of each host."""
-    pieces = np.full(len(free), np.iinfo(np.int32).max, np.int64)
-    for column, each in zip(free.T, step.tolist(), strict=True):
+def _pieces(amounts: Numbers, step: Numbers) -> Numbers:
+    """How often a size goes into each of some amounts."""
+    pieces = np.full(len(amounts), np.iinfo(np.int32).max, np.int64)
+    for column, each in zip(amounts.T, step.tolist(), strict=True):
         if each:
             np.minimum(pieces, column // each, out=pieces)
     return pieces

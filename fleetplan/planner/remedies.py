@@ -253,6 +253,8 @@ def _more_hosts(problem: Problem, hosts: list[int], bench: Bench) -> Iterator[Tr
         if count is not None:
             fewest = count
             yield Try(added_remedy(like, count), adding(like, count))
+        if fewest == 1:
+            return
 
 
 def _fewest(like: Host, most: int, bench: Bench) -> int | None:

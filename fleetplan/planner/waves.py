@@ -284,30 +284,31 @@ class Search:
         self.occupancy.withdraw(guests[self.occupancy.goal[guests] != NONE])
 
     def _one_by_one(self, pending: Places, taken: Places, opened: Places, budget: Budget) -> tuple[Places, Places | None]:
-        """Further hosts that fit, the one with the least load first; and who was the first to find no place."""
+        """Further hosts that fit, the one with the least load first; and, if nothing is taken, who was the first to find no place."""
         occupancy = self.occupancy
         ordered, _ = self._growing(pending, opened)
         ordered = without(ordered, taken)
-        hopeless = misfits(occupancy, ordered, opened)
+        hopeless, admitted = misfits(occupancy, ordered, opened), budget.admits_each(ordered)
         found: list[int] = []
         misses, first_homeless = 0, None
-        for host, misfit in zip(ordered.tolist(), hopeless.tolist(), strict=True):
+        for place, host in enumerate(ordered.tolist()):
             if misses > PATIENCE or budget.most <= 0:
                 break
-            one = np.array([host], np.int32)
-            if not budget.admits(one)[0]:
+            if not admitted[place]:
                 continue
-            if misfit and first_homeless is not None:
+            told = first_homeless is not None or bool(found) or len(taken) > 0
+            if told and hopeless[place]:
                 misses += 1
                 continue
             guests = occupancy.movers.one(host)
-            homeless = self._pack(guests, opened, whole=first_homeless is not None)
+            homeless = self._pack(guests, opened, whole=told)
             if len(homeless):
                 first_homeless = homeless if first_homeless is None else first_homeless
                 self._withdraw(guests)
                 misses += 1
             else:
-                budget.take(one)
+                budget.take(np.array([host], np.int32))
+                admitted = budget.admits_each(ordered)
                 found.append(host)
         return np.array(found, np.int32), first_homeless
 
