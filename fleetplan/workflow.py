@@ -273,11 +273,17 @@ class NotExactError(Exception):
         self.why = why
 
 
-def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | None = None, aims: Aims | None = None) -> Planned:
+def make_plan(
+    subject: Study,
+    optimal_s: float | None = None,
+    previous: Plan | None = None,
+    aims: Aims | None = None,
+    begins_min: int | None = None,
+) -> Planned:
     """Plan, and have the judge look at it.
 
     `optimal_s`: for so many deterministic seconds exact models look for a better plan. Raises NotExactError. A `previous` plan is followed
-    as far as it holds.
+    as far as it holds. `begins_min`: when in the week it is started, in minutes after Monday 00:00 UTC.
     """
     from fleetplan.planner.aims import FEWEST_MOVES  # noqa: PLC0415 - only who plans
     from fleetplan.planner.exact.improve import TooLargeError  # noqa: PLC0415 - numpy is loaded only by who plans
@@ -295,6 +301,7 @@ def make_plan(subject: Study, optimal_s: float | None = None, previous: Plan | N
             progress=subject.progress,
             exactly=exactly,
             previous=previous,
+            begins_min=begins_min,
         )
     except SolverMissingError as missing:
         raise NotExactError("missing") from missing

@@ -13,6 +13,7 @@ from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_optio
 from fleetplan.cli.exits import Exit
 from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import situated, situation
+from fleetplan.cli.week import WeekTimeType
 from fleetplan.fleet.model import Release
 from fleetplan.inventory.plan_text import plan_pieces
 from fleetplan.inventory.planfile import write_atomically
@@ -36,6 +37,13 @@ NOT_EXACT = {
 @click.option("--max-waves", type=click.IntRange(1), metavar="N", help="No more waves than this, if need be for more migrations.")
 @click.option("--max-extra-moves", type=click.IntRange(0), metavar="N", help="Spend up to so many more migrations to end sooner.")
 @click.option("--effort", type=click.Choice(["fast", "default", "best"]), default="default", show_default=True, help="How long to search.")
+@click.option(
+    "--start",
+    "begins_min",
+    type=WeekTimeType(),
+    help="When in the week the plan is started, in UTC, such as 'Tue 22:00': steps that wait for a window of policy wait from there. "
+    "Default: the first opening of a window in the week, counted from Monday.",
+)
 @format_option("text", "json")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Also write the plan, as JSON, to this file.")
 @click.option(
@@ -57,6 +65,7 @@ def command(
     max_waves: int | None,
     max_extra_moves: int | None,
     effort: str,
+    begins_min: int | None,
     form: str,
     output: Path | None,
     optimal_s: float | None,
@@ -68,8 +77,8 @@ def command(
     state after a wave of that plan. With --target it leads to another release, such as the old one.
     """
     if compare:
-        if target is None or output is not None or optimal_s is not None:
-            told = "--compare goes with --target, the release that has arrived meanwhile, and without -o and --optimal"
+        if target is None or output is not None or optimal_s is not None or begins_min is not None:
+            told = "--compare goes with --target, the release that has arrived meanwhile, and without -o, --optimal and --start"
             raise click.UsageError(told)
         return _compare(inventory, today, previous, wave, target, form)
     aims = Aims(max_waves=max_waves, max_extra_moves=max_extra_moves, effort=Effort(effort))
@@ -77,7 +86,7 @@ def command(
         subject, before = situated(inventory, today, target, previous, wave, progress)
         if before is not None and before.target != subject.fleet.target:
             before = None
-        planned = _planned(subject, optimal_s, before, aims)
+        planned = _planned(subject, optimal_s, before, aims, begins_min)
         if output is not None and not planned.violations:
             announce(progress, "write")
             write(output, plan_pieces(planned.outcome))
@@ -90,11 +99,13 @@ def command(
     return Exit.NO_PLAN if isinstance(planned.outcome, Infeasible) else Exit.CLEAN
 
 
-def _planned(subject: workflow.Study, optimal_s: float | None, before: Plan | None, aims: Aims) -> workflow.Planned:
+def _planned(subject: workflow.Study, optimal_s: float | None, before: Plan | None, aims: Aims, begins_min: int | None) -> workflow.Planned:
+    if begins_min is not None and not subject.fleet.policy.windows:
+        raise click.UsageError("--start says from where in the week a plan waits for `policy.windows`, and this inventory has none")
     if before is not None and optimal_s is not None:
         raise click.UsageError("--optimal looks for other plans, and --previous follows one: take one of them")
     try:
-        return workflow.make_plan(subject, optimal_s, before, aims)
+        return workflow.make_plan(subject, optimal_s, before, aims, begins_min)
     except workflow.NotExactError as refused:
         raise click.UsageError(NOT_EXACT[refused.why]) from refused
 

@@ -19,6 +19,13 @@ def clock(seconds: int) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
+def week_time(minutes: int) -> str:
+    """A time of the week, given in minutes after Monday 00:00 UTC, as `Tue 22:00 UTC`."""
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    return f"{('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')[day]} {hour:02}:{minute:02} UTC"
+
+
 def listed(names: Sequence[str], most: int = 6) -> str:
     """Names with commas; beyond `most` their number."""
     shown = ", ".join(names[:most])

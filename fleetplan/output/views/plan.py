@@ -9,7 +9,7 @@ from fleetplan.fleet.model import HostName
 from fleetplan.migration.reasons import Judgment, Verdict
 from fleetplan.output.document import Align, Bullets, Column, Document, Paragraph, Section, Table, Tone
 from fleetplan.output.reasons import reason_sentence
-from fleetplan.output.sentences import clock, counted, listed
+from fleetplan.output.sentences import clock, counted, listed, week_time
 from fleetplan.output.views.next import part_sections
 from fleetplan.output.waits import chain_section
 from fleetplan.output.ways_back import no_way_sentence, refusal_words
@@ -58,6 +58,8 @@ def _summary(plan: Plan, waves: list[WaveSummary]) -> Section:
         f"{counted(kinds[StepKind.MIGRATE], 'migration')}, {counted(kinds[StepKind.STOP], 'restart')} in place, "
         f"{clock(plan.bounds.makespan_s.plan)} in all."
     )
+    if plan.begins_min is not None:
+        what += f" Times count from {week_time(plan.begins_min)}."
     judged = f"Judged: all {len(INVARIANTS)} invariants hold at every step."
     return Section("", (Paragraph(what), Paragraph(judged, Tone.GOOD)))
 
