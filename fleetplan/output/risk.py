@@ -12,6 +12,7 @@ from enum import Enum
 import msgspec
 
 from fleetplan.fleet.model import HostState
+from fleetplan.migration.exposure import Exposure
 from fleetplan.migration.reasons import Verdict
 from fleetplan.output.document import Tone
 from fleetplan.output.ink import Ink, Line, Span
@@ -51,6 +52,18 @@ VERDICTS: Mapping[Verdict, Sign] = {
 """The least harmful first, as verdicts are."""
 
 RESTART = Sign("↻", "RESTART", Ink.STRIPS, "stopped and started in place: no migration")
+
+
+EXPOSURES: Mapping[Exposure, Sign] = {
+    Exposure.NOT_NEEDED: Sign("·", "not needed", Ink.FAINT, "the CPU is not affected"),
+    Exposure.PROTECTED: Sign("✓", "protected", Ink.SAFE, "by its host, by itself, or by calls that it makes"),
+    Exposure.STALE: Sign("◔", "stale", Ink.STRIPS, "booted before it could find what its host gives; a warm reboot heals it"),
+    Exposure.HIDDEN: Sign("⊘", "hidden", Ink.CHANGES, "what it carries keeps it from finding what its host gives"),
+    Exposure.STRIPPED: Sign("▽", "stripped", Ink.STRIPS, "it had the mitigation and lost it on a hop"),
+    Exposure.EXPOSED: Sign("✗", "exposed", Ink.FAILS, "its host does not give the mitigation"),
+    Exposure.UNKNOWN: Sign("?", "unknown", Ink.UNKNOWN, "facts are missing"),
+}
+"""What a guest is to a flaw."""
 
 
 class Stand(Enum):

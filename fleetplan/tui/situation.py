@@ -9,6 +9,7 @@ import msgspec
 from fleetplan.rollout.columns import FleetColumns, StepColumns, fleet_columns, step_columns
 from fleetplan.rollout.invariants import Violation
 from fleetplan.rollout.plan import Infeasible, Plan
+from fleetplan.tui.exposure.census import Course
 from fleetplan.tui.moves.landings import Landings, landings, would_be
 from fleetplan.tui.moves.table import move_table
 from fleetplan.tui.table.model import Table
@@ -60,6 +61,11 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
     def journey(self) -> Journey:
         """The rollout by time."""
         return Journey(self.columns, self.landings, self.plan, self.steps)
+
+    @cached_property
+    def course(self) -> Course:
+        """Exposure over the rollout."""
+        return Course(self.study.fleet, self.columns, self.study.classes, self.plan)
 
     @cached_property
     def host_numbers(self) -> dict[str, int]:

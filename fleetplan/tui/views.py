@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fleetplan.tui.exposure.view import ExposureView
 from fleetplan.tui.fleet.view import FleetView
 from fleetplan.tui.frame.heading import Tab
 from fleetplan.tui.frame.view import View
@@ -29,6 +30,7 @@ ROWS: tuple[Row, ...] = (
     Row("waves", WavesView, "3"),
     Row("matrix", MatrixView, "4"),
     Row("pins", PinsView, "5"),
+    Row("exposure", ExposureView, "6"),
     Row("guest", GuestView),
     Row("host", HostView),
 )

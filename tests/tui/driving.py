@@ -85,6 +85,11 @@ def _known(request: Request) -> Situation:
     return opened(request, Watch(lambda *_: None))
 
 
+def situation(name: str) -> Situation:
+    """An example inventory with its plan; each is planned once in a run."""
+    return _known(Request(inventory=ROOT / "inventories" / name, today=TODAY))
+
+
 def _opened(request: Request, watch: Watch) -> Situation:
     """Example inventories do not change while tests run: each is planned once."""
     lasting = request.plan is None and request.inventory.is_relative_to(ROOT)

@@ -8,6 +8,7 @@ import pytest
 from textual.binding import Binding
 
 from fleetplan.tui.app import FleetplanApp
+from fleetplan.tui.exposure.view import ExposureView
 from fleetplan.tui.fleet.surface import MapSurface
 from fleetplan.tui.frame.bars import Prompt
 from fleetplan.tui.frame.help import Help
@@ -22,7 +23,7 @@ from .driving import Driver, drive
 LEAVES = {"quit", "open", "dismiss", "leave"}
 """Actions that are pressed by tests of their own: they end what this test walks through."""
 
-OWNERS = (FleetplanApp, TableView, MapSurface, GridSurface, TimelineSurface, WavesView, Prompt, Help)
+OWNERS = (FleetplanApp, TableView, MapSurface, GridSurface, TimelineSurface, WavesView, ExposureView, Prompt, Help)
 
 
 def _own(owner: type) -> list[Binding]:
@@ -33,7 +34,10 @@ def _own(owner: type) -> list[Binding]:
     return found
 
 
-PLACES = {"1": TableView, "2": MapSurface, "3": TimelineSurface, "4": GridSurface, "5": TableView}
+PLACES = {"1": TableView, "2": MapSurface, "3": TimelineSurface, "4": GridSurface, "5": TableView, "6": TableView}
+
+VIEWS = {"3": WavesView, "6": ExposureView}
+"""Views with keys of their own."""
 
 
 ALONE = {"choose", "keys", "jump", "filter", "theme", "back", "show"}
@@ -43,7 +47,7 @@ ALONE = {"choose", "keys", "jump", "filter", "theme", "back", "show"}
 @pytest.mark.parametrize("view", PLACES)
 def test_every_key_of_a_view_can_be_pressed(view: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    bindings = [*_own(PLACES[view]), *(_own(WavesView) if view == "3" else []), *(_own(FleetplanApp) if view == "1" else [])]
+    bindings = [*_own(PLACES[view]), *(_own(VIEWS[view]) if view in VIEWS else []), *(_own(FleetplanApp) if view == "1" else [])]
     actions = {binding.key: binding.action.partition("(")[0] for binding in bindings}
     together = [key for key, action in actions.items() if action not in ALONE | LEAVES]
     alone = [key for key, action in actions.items() if action in ALONE]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -18,19 +17,11 @@ from fleetplan.rollout.plan import Plan, StepKind
 from fleetplan.tui.fleet.map import MOST_CARDS, fleet_map
 from fleetplan.tui.fleet.picture import NUMBER
 from fleetplan.tui.moves.landings import RESTARTS
-from fleetplan.tui.situation import Situation
 from fleetplan.tui.waves.timeline import place, timeline
 
-from .driving import ROOT, TODAY
+from .driving import situation
 
 PLANNED = ("half-upgraded.yaml", "mixed-cpus.yaml", "old-kernels.yaml", "small.yaml", "tight.yaml", "three-zones")
-
-
-@cache
-def situation(name: str) -> Situation:
-    study = workflow.study(ROOT / "inventories" / name, TODAY)
-    planned = workflow.make_plan(study)
-    return Situation(name=name, study=study, outcome=planned.outcome, violations=planned.violations).prepare()
 
 
 def plan_of(name: str) -> Plan:

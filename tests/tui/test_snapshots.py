@@ -20,6 +20,7 @@ VIEWS = {
     "waves": ("half-upgraded.yaml", ("3", "down", *["right_square_bracket"] * 2)),
     "matrix": ("mixed-cpus.yaml", ("4", "right")),
     "pins": ("half-upgraded.yaml", ("5",)),
+    "exposure": ("exposure.yaml", ("6", *["right_square_bracket"] * 3)),
     "guest": ("half-upgraded.yaml", ("1", "enter")),
     "host": ("half-upgraded.yaml", ("2", "enter")),
 }

@@ -29,7 +29,7 @@ def audit_document(found: Audit, fleet: Fleet, classes: ClassTable, when: str, m
         _who(found, fleet, classes),
         _restarts(found),
         _limits(found),
-        _course(moments),
+        course_section(moments),
     )
     return Document(tuple(section for section in sections if section.blocks))
 
@@ -116,7 +116,7 @@ def _limits(found: Audit) -> Section:
     return Section("Guests that bear no newer PSCI version", (Bullets(tuple(points)),) if points else ())
 
 
-def _course(moments: Sequence[Moment]) -> Section:
+def course_section(moments: Sequence[Moment]) -> Section:
     """Exposure over the rollout: a line for each flaw, and one for any."""
     if not moments:
         return Section("", ())

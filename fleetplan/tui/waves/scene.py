@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from fleetplan.output.sentences import clock, counted
 from fleetplan.output.waits import stretch_words
 from fleetplan.rollout.columns import KINDS, StepColumns
 from fleetplan.rollout.plan import StepKind
+from fleetplan.rollout.timeline import Moment
+from fleetplan.tui.exposure.shares import moment_line
 from fleetplan.tui.fleet.map import BAR, bar
 from fleetplan.tui.fleet.picture import NUMBER, ORDER, Picture
 from fleetplan.tui.moves.landings import RISKS, counts
@@ -22,14 +24,17 @@ MOST_EVENTS = 6
 """What happens at one moment is told up to so many steps."""
 
 
-def scene(situation: Situation, line: Timeline, picture: Picture, at_s: int, *, host: int | None, playing: bool) -> tuple[Line, ...]:
-    """Some lines about a moment."""
+def scene(
+    situation: Situation, line: Timeline, picture: Picture, at_s: int, moments: Sequence[Moment], *, host: int | None, playing: bool
+) -> tuple[Line, ...]:
+    """Some lines about a moment; `moments` are those of exposure, as far as they are known."""
     lines = [
         _when(situation, at_s, playing=playing),
         tuple(_hosts(picture)),
         tuple(_room(situation, picture)),
         tuple(_guests(situation, at_s)),
         tuple(_events(situation, at_s)),
+        moment_line(moments, at_s),
     ]
     stretch = line.critical.get(host) if host is not None else None
     if host is not None and stretch is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from textual.timer import Timer
 
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
 from fleetplan.rollout.plan import Infeasible
+from fleetplan.rollout.timeline import Moment
 from fleetplan.tui.fleet.surface import MapSurface
 from fleetplan.tui.fleet.table import host_table
 from fleetplan.tui.frame.pane import Pane
@@ -36,13 +38,13 @@ class WavesView(View):
     SCOPED_CSS: ClassVar[bool] = False  # it asks how wide the screen is
 
     DEFAULT_CSS = """
-    WavesView { layout: grid; grid-size: 1; grid-rows: 1fr 7; }
+    WavesView { layout: grid; grid-size: 1; grid-rows: 1fr 8; }
     WavesView > #stage-map { display: none; }
     WavesView > #refusal { display: none; }
     WavesView > #scene { border-top: solid $border-blurred; overflow-x: hidden; }
-    .-tall WavesView { grid-rows: 1fr 1fr 8; }
+    .-tall WavesView { grid-rows: 1fr 1fr 9; }
     .-tall WavesView > #stage-map { display: block; border-top: solid $border-blurred; }
-    .-wide WavesView { grid-size: 2; grid-columns: 3fr 2fr; grid-rows: 1fr 8; }
+    .-wide WavesView { grid-size: 2; grid-columns: 3fr 2fr; grid-rows: 1fr 9; }
     .-wide WavesView > #stage-map { display: block; row-span: 2; border-top: none; border-left: solid $border-blurred; }
     WavesView.-refused { layout: vertical; }
     WavesView.-refused > * { display: none; }
@@ -63,6 +65,7 @@ class WavesView(View):
     _timeline: Timeline | None = None
     _timer: Timer | None = None
     _at_s: int = 0
+    _moments: tuple[Moment, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Time line, map, scene; and the page that stands for all of them."""
@@ -88,7 +91,14 @@ class WavesView(View):
         self.query_one(TimelineSurface).show(self._timeline)
         picture = situation.journey.at(0)
         self.query_one(MapSurface).show(host_table(situation.study.fleet, situation.columns, picture), situation.columns, picture)
+        self._moments = ()
         self._wind(0)
+        self.work_out("moments", partial(_moments, situation), self._count)
+
+    def _count(self, moments: tuple[Moment, ...]) -> None:
+        """Exposure is known now."""
+        self._moments = moments
+        self._tell()
 
     def main(self) -> Surface:
         """The time line, or the page that says why there is none."""
@@ -113,7 +123,7 @@ class WavesView(View):
         if self._situation is None or self._timeline is None:
             return
         picture, host = self._situation.journey.at(self._at_s), self.query_one(TimelineSurface).host
-        lines = scene(self._situation, self._timeline, picture, self._at_s, host=host, playing=self._timer is not None)
+        lines = scene(self._situation, self._timeline, picture, self._at_s, self._moments, host=host, playing=self._timer is not None)
         self.query_one("#scene", Lines).show(lines)
 
     def action_step(self, steps: int) -> None:
@@ -190,3 +200,7 @@ class WavesView(View):
     def _into(self, host: int | None) -> None:
         if self._situation is not None and host is not None:
             self.post_message(GoTo(Place("host", self._situation.columns.hosts.names[host])))
+
+
+def _moments(situation: Situation) -> tuple[Moment, ...]:
+    return situation.course.moments

@@ -1,0 +1,1 @@
+"""Who is exposed to what: now, and after each wave."""
