@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fleetplan import workflow
-from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, refusals, show
+from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, plain, refusals, show, write
 from fleetplan.cli.exits import Exit
 from fleetplan.findings.finding import Severity
 from fleetplan.output.findings_formats import FORMATS, Checked
@@ -40,11 +40,13 @@ RULES_HELP = "rules, by id or by the beginning of one: FP203, FP2xx. Several wit
 @click.option("--write-baseline", type=click.Path(path_type=Path), metavar="FILE", help="Write a baseline that knows all that is found.")
 @click.option("--waivers", type=click.Path(path_type=Path), metavar="FILE", help="Waivers of this file count beside those of INVENTORY.")
 @click.option("--no-waivers", is_flag=True, help="No waiver counts.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file, as a whole, and print nothing.")
 @AS_OF
 @refusals
 def command(
     inventory: Path,
     form: str,
+    output: Path | None,
     fail_on: str,
     reach: bool,
     plan: Path | None,
@@ -79,7 +81,7 @@ def command(
         raise click.UsageError(told) from nothing
     if write_baseline is not None and code is not Exit.USAGE:
         _write(write_baseline, report)
-    _print(Checked(report=report, fail_on=Severity(fail_on), inventory=str(inventory), as_of=today.isoformat()), form)
+    _deliver(Checked(report=report, fail_on=Severity(fail_on), inventory=str(inventory), as_of=today.isoformat()), form, output)
     return code
 
 
@@ -131,18 +133,18 @@ def _filter(text: str) -> Filter:
 
 def _write(path: Path, report: Report) -> None:
     from fleetplan.findings.report import known_of  # noqa: PLC0415 - only who writes a baseline
-    from fleetplan.inventory.baseline import write_baseline  # noqa: PLC0415 - as above
+    from fleetplan.inventory.baseline import baseline_pieces  # noqa: PLC0415 - as above
 
-    try:
-        write_baseline(path, known_of((*report.findings, *report.known)))
-    except OSError as problem:
-        raise click.FileError(str(path), problem.strerror) from problem
+    write(path, baseline_pieces(known_of((*report.findings, *report.known))))
 
 
-def _print(checked: Checked, form: str) -> None:
+def _deliver(checked: Checked, form: str, output: Path | None) -> None:
+    """The report on stdout, or in a file."""
     if form in FORMATS:
-        emit(FORMATS[form](checked))
-    else:
-        from fleetplan.output.views.findings import checked_document  # noqa: PLC0415 - not needed for the others
+        text = FORMATS[form](checked)
+        emit(text) if output is None else write(output, [text])
+        return
+    from fleetplan.output.views.findings import checked_document  # noqa: PLC0415 - not needed for the others
 
-        show(checked_document(checked.report))
+    document = checked_document(checked.report)
+    show(document) if output is None else write(output, [plain(document)])

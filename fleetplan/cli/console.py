@@ -48,6 +48,13 @@ def show(document: Document) -> None:
     sys.stdout.write(render(document, colour=_coloured(sys.stdout)))
 
 
+def plain(document: Document) -> bytes:
+    """The same for a file: no colours."""
+    from fleetplan.output.text import render  # noqa: PLC0415 - as above
+
+    return render(document, colour=False).encode()
+
+
 def tell(document: Document) -> None:
     """Print a document on stderr."""
     from fleetplan.output.text import render  # noqa: PLC0415 - seldom needed
@@ -64,6 +71,16 @@ def emit_all(pieces: Iterable[bytes]) -> None:
     """Write bytes on stdout, piece by piece as they are made."""
     sys.stdout.flush()
     sys.stdout.buffer.writelines(pieces)
+
+
+def write(output: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file of `-o`, or say why that is not possible."""
+    from fleetplan.inventory.planfile import write_atomically  # noqa: PLC0415 - only who writes
+
+    try:
+        write_atomically(output, pieces)
+    except OSError as problem:
+        raise click.FileError(str(output), problem.strerror) from problem
 
 
 def _coloured(stream: Any) -> bool:

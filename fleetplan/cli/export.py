@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from fleetplan import workflow
-from fleetplan.cli.console import emit_all, refusals
+from fleetplan.cli.console import emit_all, refusals, write
 from fleetplan.cli.exits import Exit
-from fleetplan.cli.plan import write
 from fleetplan.output.runbooks.formats import EXPORTS
 
 

@@ -9,9 +9,8 @@ from typing import assert_never
 import click
 
 from fleetplan import workflow
-from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell
+from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell, write
 from fleetplan.cli.exits import Exit
-from fleetplan.cli.plan import write
 from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import after
 from fleetplan.follow.next import Finished, NextWave, NoWave, Refuted

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 import click
 
 from fleetplan import workflow
-from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell
+from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell, write
 from fleetplan.cli.exits import Exit
 from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import situated, situation
 from fleetplan.cli.week import WeekTimeType
 from fleetplan.fleet.model import Release
 from fleetplan.inventory.plan_text import plan_pieces
-from fleetplan.inventory.planfile import write_atomically
 from fleetplan.output.json_text import harmless
 from fleetplan.output.views.plan import kept_document, plan_document
 from fleetplan.output.views.refusal import infeasible_document, refuted_document
@@ -132,11 +130,3 @@ def _compare(inventory: Path, today: date, previous: Path | None, wave: int | No
 
         show(courses_document(courses))
     return Exit.CLEAN if any(course.added is not None for course in courses) else Exit.NO_PLAN
-
-
-def write(output: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file of `-o`, or say why that is not possible."""
-    try:
-        write_atomically(output, pieces)
-    except OSError as problem:
-        raise click.FileError(str(output), problem.strerror) from problem

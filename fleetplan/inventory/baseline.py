@@ -10,7 +10,6 @@ from fleetplan.findings import inventory_rules as rules
 from fleetplan.findings.finding import Finding
 from fleetplan.findings.report import Known
 from fleetplan.fleet.source import Location
-from fleetplan.inventory.planfile import write_atomically
 
 VERSION = 1
 
@@ -38,8 +37,8 @@ def _refused(rule: str, path: Path, problem: str) -> Finding:
     return Finding(rule=rule, subject=str(path), at=Location(str(path)), facts={"path": str(path), "problem": problem})
 
 
-def write_baseline(path: Path, known: tuple[Known, ...]) -> None:
-    """Write a baseline, a finding a line so that versions of it can be compared. Raises OSError, leaving the old file."""
+def baseline_pieces(known: tuple[Known, ...]) -> tuple[bytes, ...]:
+    """The bytes of a baseline, a finding a line so that versions of it can be compared."""
     ordered = sorted(known, key=lambda one: (one.rule, one.names, one.fingerprint))
     lines = b",\n".join(b"  " + msgspec.json.encode(one) for one in ordered)
-    write_atomically(path, (b'{"version": %d, "findings": [\n' % VERSION, lines, b"\n]}\n"))
+    return (b'{"version": %d, "findings": [\n' % VERSION, lines, b"\n]}\n")

@@ -32,7 +32,7 @@ def _lines(metric: Metric) -> Iterator[str]:
     yield f"# TYPE {metric.name} gauge"
     for labels, value in metric.samples:
         pairs = ",".join(f'{name}="{_label(text)}"' for name, text in labels.items())
-        yield f"{metric.name}{{{pairs}}} {value:g}" if pairs else f"{metric.name} {value:g}"
+        yield f"{metric.name}{{{pairs}}} {value:.16g}" if pairs else f"{metric.name} {value:.16g}"
 
 
 def _escaped(text: str) -> str:

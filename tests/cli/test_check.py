@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from fleetplan.cli import run
 from fleetplan.cli.exits import Exit
 from fleetplan.findings.examples import whole
+from fleetplan.output.findings_formats import FORMATS
+from fleetplan.output.prometheus import Metric, exposition
 
+INVENTORIES = Path(__file__).resolve().parents[2] / "inventories"
 Fleetplan = Callable[..., Any]
 DAY = ("--as-of", "2026-11-24")
 
@@ -237,3 +241,23 @@ def test_a_plan_stays_good_while_it_is_carried_out_and_not_when_the_target_moves
     assert fleetplan("check", fleet, "--plan", plan, *DAY).code == Exit.REFUTED
     plan.write_text("{}")
     assert fleetplan("check", fleet, "--plan", plan, *DAY).code == Exit.USAGE
+
+
+@pytest.mark.parametrize("form", ["text", *FORMATS])
+@pytest.mark.parametrize("inventory", ["exposure.yaml", "none.yaml"])
+def test_a_file_gets_what_stdout_would(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], form: str, inventory: str) -> None:
+    asked = ["check", str(INVENTORIES / inventory), "--format", form, "--as-of", "2026-11-24"]
+    code = run(asked)
+    printed = capfdbinary.readouterr().out
+    assert run([*asked, "-o", str(tmp_path / "report")]) == code == (2 if inventory == "none.yaml" else 1)
+    assert capfdbinary.readouterr() == (b"", b"")
+    assert (tmp_path / "report").read_bytes() == printed != b""
+
+
+def test_a_file_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["check", str(INVENTORIES / "small.yaml"), "-o", str(tmp_path)]) == 2
+    assert "Is a directory" in capsys.readouterr().err
+
+
+def test_numbers_are_written_in_full() -> None:
+    assert exposition((Metric("x", "y", [({}, 1234567.0), ({}, 0.5)]),)).splitlines()[2:] == ["x 1234567", "x 0.5"]
