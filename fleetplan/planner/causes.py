@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator
 import msgspec
 import numpy as np
 
+from fleetplan.fleet.model import Scope
 from fleetplan.fleet.policy import Immovable
 from fleetplan.migration.reasons import Judgment
 from fleetplan.planner.cut import cut_of
 from fleetplan.planner.failure import Failure, Limit, Stuck
 from fleetplan.planner.problem import Fate, Problem
-from fleetplan.rollout.columns import Ints, Places
+from fleetplan.planner.restraints import SCALE
+from fleetplan.rollout.columns import NONE, Ints, Places
 from fleetplan.rollout.plan import BlockedOn, Cause
+from fleetplan.rollout.resources import ALWAYS
 
 MOST_NAMED = 20
 """Names that are listed; of causes of one kind, those that are told."""
@@ -69,6 +72,10 @@ def _why_immovable(problem: Problem, guest: int) -> Iterator[Cause]:
         yield Cause(blocked_on=BlockedOn.FIRMWARE, facts={"guest": str(record.name)}, because=refusals)
     if not record.restartable:
         yield Cause(blocked_on=BlockedOn.VERDICT, facts={"guest": str(record.name), "restart": "never"})
+    elif not problem.tolerance.never_move()[guest] and problem.fate_alone(guest) is Fate.RESTART:
+        group = problem.tolerance.names[problem.tolerance.group[guest]]
+        bears = str(problem.tolerance.limit[problem.tolerance.group[guest]])
+        yield Cause(blocked_on=BlockedOn.DISRUPTION, facts={"guest": str(record.name), "group": str(group), "max_disrupted": bears})
     elif not problem.boot_pins(guest):
         there = problem.classes.host_class(int(problem.then[problem.guests.on[guest]])).release
         facts = {"guest": str(record.name), "psci_max": str(record.psci_max or "any"), "does_not_start_on": str(there)}
@@ -208,19 +215,55 @@ def _folded(causes: Iterable[Cause]) -> tuple[Cause, ...]:
     return tuple(folded[:MOST_NAMED])
 
 
+def _scarce(problem: Problem, guest: int, enough: Places) -> dict[str, str]:
+    """What, beside vCPUs and memory, no host has enough left of: pages that are reserved, or memory that is not. Only if it decides."""
+    if not enough[:, : len(ALWAYS)].all(axis=1).any():
+        return {}
+    lacks = [number for number in range(len(ALWAYS), enough.shape[1]) if not enough[:, number].any()]
+    return {f"lacks_{problem.columns.resources[number].name}": str(problem.guests.size[guest, number]) for number in lacks}
+
+
+def _home(problem: Problem, guest: int, fitting: Places) -> dict[str, str]:
+    """The place that a guest must stay in with its group, if that is what keeps it from all hosts with room."""
+    record, together = problem.guest(guest), problem.together
+    if together.home[guest] == NONE or not any(problem.names_admit(guest, host) for host in fitting.tolist()):
+        return {}
+    if together.allows(guest)[fitting].any():
+        return {}
+    own = problem.host(int(problem.guests.on[guest]))
+    scope = SCALE[int(together.scope[guest])]
+    place = {Scope.HOST: str(own.name), Scope.RACK: own.rack, Scope.ZONE: own.zone}[scope]
+    return {"group": str(record.group), "stays_in": f"{scope.value} {place}"}
+
+
+def _company(stuck: Stuck, guest: int, landing: Places) -> dict[str, str]:
+    """The group with which a guest must leave for one host, if no host has room for all of them."""
+    problem, occupancy = stuck.occupancy.problem, stuck.occupancy
+    unit = problem.together.unit
+    if unit[guest] == NONE:
+        return {}
+    fellows = np.flatnonzero((unit == unit[guest]) & (occupancy.at == occupancy.at[guest]))
+    if (occupancy.free(landing) >= problem.guests.size[fellows].sum(axis=0)).all(axis=1).any():
+        return {}
+    return {"group": str(problem.guest(guest).group), "members": str(len(fellows))}
+
+
 def _why_homeless(problem: Problem, stuck: Stuck, guest: int, landing: Places) -> Cause:
     record, occupancy = problem.guest(guest), stuck.occupancy
     facts = {"guest": str(record.name), "needs_vcpus": str(record.vcpus), "needs_memory_mib": str(record.memory_mib)}
-    fitting = landing[(occupancy.free(landing) >= problem.guests.size[guest]).all(axis=1)]
+    enough = occupancy.free(landing) >= problem.guests.size[guest]
+    fitting = landing[enough.all(axis=1)]
     if not len(fitting):
-        return Cause(blocked_on=BlockedOn.CAPACITY, facts=facts)
+        return Cause(blocked_on=BlockedOn.CAPACITY, facts=facts | _scarce(problem, guest, enough))
     admitted = fitting[problem.may_land(guest)[fitting]]
     if not len(admitted):
-        return Cause(blocked_on=BlockedOn.PLACEMENT, facts=facts)
+        home = _home(problem, guest, fitting)
+        return Cause(blocked_on=BlockedOn.AFFINITY if home else BlockedOn.PLACEMENT, facts=facts | home)
     apart = admitted[occupancy.suits(guest, admitted)]
     if not len(apart):
         return Cause(blocked_on=BlockedOn.ANTI_AFFINITY, facts={**facts, "group": str(record.group)})
     kind, here = int(occupancy.kind[guest]), int(occupancy.host_class[occupancy.at[guest]])
     if any(problem.classes.hop(kind, here, int(there)).allowed for there in np.unique(occupancy.host_class[apart])):
-        return Cause(blocked_on=BlockedOn.PIECES, facts=facts)
+        company = _company(stuck, guest, landing)
+        return Cause(blocked_on=BlockedOn.AFFINITY if company else BlockedOn.PIECES, facts=facts | company)
     return Cause(blocked_on=BlockedOn.FIRMWARE, facts=facts, because=tuple(_refusals(problem, guest)))

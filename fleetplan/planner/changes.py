@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from msgspec.structs import replace
 
 from fleetplan.fleet.model import Fleet, GroupName, Guest, GuestName, Host, HostName, HostState, Release
@@ -176,6 +177,16 @@ def limits(problem: Problem, stuck: Stuck) -> Iterator[Try]:
         facts = {"vcpus_per_mille": str(vcpus), "memory_per_mille": str(memory)}
         remedy = Remedy(kind=RemedyKind.RAISE_OVERCOMMIT, facts=facts)
         yield Try(remedy, lambda fleet: _overcommit(fleet, vcpus, memory))
+    blocked = np.isin(problem.hosts.pool, problem.hosts.pool[stuck.remaining])
+    last = [str(problem.hosts.names[host]) for host in np.flatnonzero(blocked & problem.last & problem.pending).tolist()]
+    if last and not problem.last[stuck.remaining].any():
+        yield Try(Remedy(kind=RemedyKind.RELAX_LAST, facts={"hosts": named(last), "count": str(len(last))}), not_last)
+
+
+def not_last(fleet: Fleet) -> Fleet:
+    """No host must go last."""
+    hosts = tuple(replace(host, last=False) if host.last else host for host in fleet.hosts)
+    return replace(fleet, hosts=hosts, policy=replace(fleet.policy, last=()))
 
 
 def reserve(fleet: Fleet, per_mille: int) -> Fleet:
@@ -212,10 +223,24 @@ def rules(problem: Problem, homeless: list[int]) -> Iterator[Try]:
     if groups:
         remedy = Remedy(kind=RemedyKind.RELAX_GROUP, facts={"pool": pool, "groups": named(groups), "count": str(len(groups))})
         yield Try(remedy, lambda fleet: _not_apart(fleet, set(groups)))
+    kept = sorted({str(problem.guest(guest).group) for guest in _kept_together(problem, homeless)})
+    if kept:
+        remedy = Remedy(kind=RemedyKind.RELAX_TOGETHER, facts={"pool": pool, "groups": named(kept), "count": str(len(kept))})
+        yield Try(remedy, lambda fleet: _not_together(fleet, set(kept)))
     choosy = {guests.names[guest] for guest in homeless if guests.choosy[guest]}
     if choosy:
         facts = {"pool": pool, "guests": named(sorted(choosy)), "count": str(len(choosy))}
         yield Try(Remedy(kind=RemedyKind.RELAX_PLACEMENT, facts=facts), lambda fleet: _with_guests(fleet, choosy, _anywhere))
+
+
+def _kept_together(problem: Problem, guests: list[int]) -> list[int]:
+    """Those of some guests that may not part with their group."""
+    together = problem.together
+    return [guest for guest in guests if together.unit[guest] != NONE or together.home[guest] != NONE]
+
+
+def _not_together(fleet: Fleet, groups: set[str]) -> Fleet:
+    return replace(fleet, groups={name: replace(group, together=None) if name in groups else group for name, group in fleet.groups.items()})
 
 
 def _not_apart(fleet: Fleet, groups: set[str]) -> Fleet:

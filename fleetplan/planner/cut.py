@@ -16,6 +16,7 @@ from fleetplan.planner.grouping import distinct
 from fleetplan.planner.occupancy import Occupancy
 from fleetplan.planner.packing import Bins, allowed_on
 from fleetplan.rollout.columns import Places
+from fleetplan.rollout.resources import ALWAYS
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -79,7 +80,7 @@ def cut_of(occupancy: Occupancy, guests: Places, landing: Places) -> Cut:
     for kind in range(len(bins.classes)):
         graph.add_edge(("class", kind), "sink", capacity=int(bins.free[bins.class_at == kind, resource].sum()))
     flows, (reached, _) = nx.minimum_cut(graph, "source", "sink")
-    return Cut(resource, int(needed[resource]), int(flows), *_edges(graph, reached, bins, guests, flavours))
+    return Cut(resource, int(needed[resource]), int(flows), *_edges(graph, reached, occupancy, bins, guests, flavours))
 
 
 def _flavours(occupancy: Occupancy, guests: Places) -> list[Places]:
@@ -105,7 +106,7 @@ def _room_by_class(occupancy: Occupancy, guest: int, bins: Bins, resource: int) 
 
 
 def _edges(
-    graph: nx.DiGraph[Any], reached: set[Any], bins: Bins, guests: Places, flavours: list[Places]
+    graph: nx.DiGraph[Any], reached: set[Any], occupancy: Occupancy, bins: Bins, guests: Places, flavours: list[Places]
 ) -> tuple[tuple[FullClass, ...], tuple[Shut, ...], tuple[Crumbs, ...]]:
     """The cut edges: from what the source still reaches to what it does not."""
     full = tuple(
@@ -125,5 +126,15 @@ def _edges(
                 kind, capacity = there[1], int(graph[node][there]["capacity"])
                 largest = bins.free[bins.class_at == kind].max(axis=0)
                 fit = capacity // max(int(graph["source"][node]["capacity"]) // len(members), 1)
+                if fit >= len(members) or _barred(occupancy, first, bins, kind):
+                    continue
                 crumbs.append(Crumbs(first, len(members), fit, int(bins.classes[kind]), tuple(largest.tolist())))
     return full, tuple(shut), tuple(crumbs)
+
+
+def _barred(occupancy: Occupancy, guest: int, bins: Bins, kind: int) -> bool:
+    """Whether a host of a class has the vCPUs and memory, but may not take the guest or lacks reserved pages: then pieces do not decide."""
+    size, some = occupancy.size[guest], len(ALWAYS)
+    takes = allowed_on(occupancy, guest, bins) & occupancy.suits(guest, bins.hosts) & (bins.free >= size).all(axis=1)
+    room = (bins.free[:, :some] >= size[:some]).all(axis=1)
+    return bool((room & ~takes & (bins.class_at == kind)).any())

@@ -146,6 +146,15 @@ class Problem:
             return Fate.RESTART
         return Fate.STUCK
 
+    def fate_alone(self, guest: int) -> Fate:
+        """What would be done with a guest, were none of its group on its host."""
+        return self._fate(guest)
+
+    def names_admit(self, guest: int, host: int) -> bool:
+        """Whether `allow` and `deny` of a guest admit a host."""
+        record = self.guest(guest)
+        return _admits(self.hosts.names[host], record.allow, record.deny)
+
     def boot_pins(self, guest: int) -> list[str | None]:
         """Pins with which the guest may cold boot on its host once that is upgraded, None (no new pin) first; empty if none."""
         there = int(self.then[self.guests.on[guest]])

@@ -33,7 +33,7 @@ from fleetplan.planner.changes import (
 from fleetplan.planner.failure import Failure, Stuck
 from fleetplan.planner.part import part_of
 from fleetplan.planner.problem import Problem
-from fleetplan.rollout.plan import Infeasible, Remedy, RemedyKind
+from fleetplan.rollout.plan import BlockedOn, Cause, Infeasible, Remedy, RemedyKind
 from fleetplan.rollout.progress import CancelledError, Progress
 
 Again = Callable[[Fleet, Sequence[int] | None, Progress], Failure | None]
@@ -109,6 +109,7 @@ def explain(failure: Failure, *, digest: str, again: Again, progress: Progress |
         blocked = [Blocked(failure, stuck, bench)] if len(pools) == 1 else list(_each(bench, pools))
         causes = tuple(cause for each in blocked for cause in causes_of(each.failure)) or causes
         found = _for_pools(problem, stuck, bench, blocked)
+        causes += tuple(_last(found, pools))
     elif failure.limit is None:
         found = tuple(_for_guests(problem, whole))
     return Infeasible(
@@ -140,6 +141,13 @@ def _for_guests(problem: Problem, whole: Bench) -> Iterator[Remedy]:
 
 def _that_work(bench: Bench, tries: Iterable[Try]) -> Iterator[Remedy]:
     return (each.remedy for each in tries if bench.works(each.change))
+
+
+def _last(found: Iterable[Remedy], pools: list[str]) -> Iterator[Cause]:
+    """What only a trial says: whether hosts that go last are all that could make room."""
+    if any(remedy.kind is RemedyKind.RELAX_LAST for remedy in found):
+        for pool in pools:
+            yield Cause(blocked_on=BlockedOn.LAST, facts={"pool": pool})
 
 
 # --- pools in which nothing goes on --------------------------------------------------------------------------------------------------

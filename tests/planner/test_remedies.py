@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from fleetplan.fleet.model import Fleet, Group, GroupName, Guest, HostState, Release, Scope
+from fleetplan.fleet.guest import Equipment
+from fleetplan.fleet.model import Fleet, Group, GroupName, Guest, HostState, Platform, Release, Scope
 from fleetplan.fleet.policy import Converge, Immovable, MaxUnavailable, Share
 from fleetplan.migration.classes import ClassTable
+from fleetplan.output.views.refusal import cause_sentence
 from fleetplan.planner.changes import adding, reserve, restarting_in_place
 from fleetplan.planner.part import part_of
 from fleetplan.planner.remedies import EFFORT
@@ -41,6 +43,18 @@ def chain(causes: tuple[Cause, ...]) -> Iterator[Cause]:
     for cause in causes:
         yield cause
         yield from chain(cause.because)
+
+
+def plain(told: Infeasible) -> str:
+    return " ".join(cause_sentence(cause) for cause in chain(told.causes))
+
+
+def homeless(told: Infeasible) -> list[Cause]:
+    return [cause for cause in chain(told.causes) if "needs_vcpus" in cause.facts]
+
+
+def grouped(fleet: Fleet, **fields: Any) -> Fleet:
+    return replace(fleet, groups={name: replace(group, apart=None, **fields) for name, group in fleet.groups.items()})
 
 
 def test_no_more_hosts_are_asked_for_than_it_takes(make: Any) -> None:
@@ -126,6 +140,63 @@ def test_a_group_that_bears_no_disruption_is_told_what_it_would_have_to_bear(mak
     told = refused(replace(fleet, groups={group.name: group}))
     assert {cause.blocked_on for cause in chain(told.causes)} >= {BlockedOn.DISRUPTION}
     assert of_kind(told, RemedyKind.RAISE_MAX_DISRUPTED)
+
+
+def test_guests_that_leave_for_one_host_together_are_told_apart_from_room_in_pieces(make: Any) -> None:
+    hosts = [make.host("a"), make.host("m", release=NEW), make.host("n", release=NEW)]
+    guests = [make.guest(f"g{number}", "a", vcpus=3, group="w") for number in (1, 2)]
+    fleet = make.fleet(hosts, [*guests, make.guest("old", "m", vcpus=4), make.guest("other", "n", vcpus=4)])
+    assert works(grouped(fleet))
+    told = refused(grouped(fleet, together=Scope.HOST))
+    assert {(cause.blocked_on, cause.facts["group"], cause.facts["members"]) for cause in homeless(told)} == {
+        (BlockedOn.AFFINITY, "w", "2")
+    }
+    assert [remedy.facts["groups"] for remedy in of_kind(told, RemedyKind.RELAX_TOGETHER)] == ["w"]
+    assert "all 2 of the group w" in plain(told)
+
+
+def test_guests_that_must_stay_in_their_zone_are_not_told_of_allow_and_deny(make: Any) -> None:
+    hosts = [make.host("a", zone="x"), make.host("b", zone="x", vcpus=2), make.host("n", zone="y", release=NEW)]
+    guests = [make.guest("g1", "a", vcpus=6, group="w"), make.guest("g2", "b", vcpus=2, group="w")]
+    fleet = make.fleet(hosts, guests)
+    assert works(grouped(fleet))
+    told = refused(grouped(fleet, together=Scope.ZONE))
+    assert {(cause.blocked_on, cause.facts["stays_in"]) for cause in homeless(told)} == {(BlockedOn.AFFINITY, "zone x")}
+    assert [remedy.facts["groups"] for remedy in of_kind(told, RemedyKind.RELAX_TOGETHER)] == ["w"]
+    assert "outside of zone x" in plain(told)
+    assert not any(cause.blocked_on is BlockedOn.PIECES for cause in chain(told.causes))
+
+
+def test_hosts_that_go_last_are_named_where_only_they_could_make_room(make: Any) -> None:
+    hosts = [make.host("a"), make.host("l", last=True, state=HostState.CORDONED)]
+    fleet = make.fleet(hosts, [make.guest("g", "a", vcpus=8)], max_unavailable=MaxUnavailable(fleet=Share(count=2)))
+    told = refused(fleet)
+    assert [cause.facts["pool"] for cause in told.causes if cause.blocked_on is BlockedOn.LAST] == [fleet.hosts[0].pool]
+    assert [remedy.facts["hosts"] for remedy in of_kind(told, RemedyKind.RELAX_LAST)] == ["l"]
+    full = replace(fleet, guests=[*fleet.guests, make.guest("h", "l", vcpus=8)])
+    assert not any(cause.blocked_on is BlockedOn.LAST for cause in refused(full).causes)
+
+
+def test_members_that_would_stop_with_one_host_are_told_with_what_their_group_bears(make: Any) -> None:
+    stay = [make.guest(f"g{number}", "a", group="w", migratable=False, restartable=True) for number in (1, 2)]
+    fleet = make.fleet([make.host("a"), make.host("n", release=NEW)], stay)
+    assert works(grouped(fleet, max_disrupted=Share(count=2)))
+    told = refused(grouped(fleet, max_disrupted=Share(count=1)))
+    found = [cause.facts for cause in chain(told.causes) if cause.blocked_on is BlockedOn.DISRUPTION]
+    assert [(facts["group"], facts["max_disrupted"]) for facts in found] == [("w", "1"), ("w", "1")]
+    assert [remedy.facts["max_disrupted"] for remedy in of_kind(told, RemedyKind.RAISE_MAX_DISRUPTED)] == ["2"]
+
+
+def test_reserved_pages_that_are_short_are_named(make: Any) -> None:
+    pages = replace(make.host("a").facts, platform=Platform(hugepages_kib=(2048,)))
+    hosts = [make.host("a", reserved_mib={2048: 8192}), make.host("n", release=NEW, reserved_mib={2048: 1024})]
+    hosts = [replace(host, facts=pages) for host in hosts]
+    guest = make.guest("g", "a", memory_mib=4096, equipment=Equipment(hugepages_kib=2048))
+    told = refused(make.fleet(hosts, [guest]))
+    (why,) = homeless(told)
+    assert (why.blocked_on, why.facts["lacks_pages_2048kib_mib"]) == (BlockedOn.CAPACITY, "4096")
+    assert "4 GiB of pages 2048kib left" in plain(told)
+    assert of_kind(told, RemedyKind.ADD_HOST)
 
 
 def test_where_two_pools_are_blocked_each_gets_its_hosts_and_both_together_help(make: Any) -> None:

@@ -98,8 +98,22 @@ def _homeless(kind: BlockedOn, facts: Mapping[str, str]) -> str:
         free = f"{facts['largest_free_vcpus']} vCPUs and {size_words(int(facts['largest_free_memory_mib']))}"
         told = f"single hosts on {facts['class']} take {facts['fit']} of {facts['alike']}: none has more than {free} left"
     else:
-        told = HOMELESS[kind].format(it="it" if alike == 1 else "one", group=facts.get("group", ""))
+        told = _lack(kind, facts).format(it="it" if alike == 1 else "one", **{"group": "", **facts})
     return f"{who} ({size}): {told}"
+
+
+def _lack(kind: BlockedOn, facts: Mapping[str, str]) -> str:
+    """What one guest found missing, as a pattern."""
+    lacks = _amounts("lacks", facts)
+    if lacks:
+        return f"no host that has room for {{it}} has {lacks} left"
+    if kind is BlockedOn.AFFINITY:
+        return STAYS if "stays_in" in facts else LEAVE_TOGETHER
+    return HOMELESS[kind]
+
+
+STAYS = "every host with room is outside of {stays_in}, where its group {group} stays together"
+LEAVE_TOGETHER = "no host has room for all {members} of the group {group}, which leave for one host together"
 
 
 def size_words(memory_mib: int) -> str:
