@@ -41,6 +41,8 @@ from fleetplan.tui.situation import Situation
 from fleetplan.tui.svg import picture
 from fleetplan.tui.theme import NAMES, theme
 from fleetplan.tui.views import FIRST, ROWS, TABS
+from fleetplan.tui.whatif.change import USAGE, WishError, made, parse
+from fleetplan.tui.whatif.trial import tried
 from fleetplan.tui.work import Request, Watch, opened, trouble
 
 T = TypeVar("T")
@@ -51,6 +53,7 @@ Opener = Callable[[Request, Watch], Situation]
 SPINNER = "◐◓◑◒"
 TICK_S = 0.1
 """How often a wait is drawn; work that ends sooner is not seen to wait."""
+VERBS = tuple(usage.split()[0] for usage in USAGE)
 LEAVE_S = 2.0
 """Within so many seconds a second Esc at the end of the trail leaves."""
 
@@ -77,6 +80,9 @@ class FleetplanApp(App[int]):
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("colon", "jump", "Go to", key_display=":"),
         Binding("escape", "back", "Back"),
+        Binding("i", "try", "What if"),
+        Binding("u", "undo", "Undo", show=False),
+        Binding("U", "redo", "Do again", show=False),
         Binding("y", "copy", "Copy", show=False),
         Binding("w", "save('txt')", "Save as text", show=False),
         Binding("W", "save('svg')", "Save as picture", show=False),
@@ -100,6 +106,7 @@ class FleetplanApp(App[int]):
         self._turn = Lock()
         self._asked: Counter[str] = Counter()
         self._watch: Watch | None = None
+        self._undone: tuple[Situation, ...] = ()
         self._stage: tuple[str, int, int] = ("load", 0, 0)
         self._began_s = 0.0
         self._said: Line = ()
@@ -127,26 +134,32 @@ class FleetplanApp(App[int]):
 
     def action_open(self) -> None:
         """Read the inventory, and plan. What is shown stays until there is another situation."""
+        self._begin(partial(self._opener, self.request))
+
+    def _begin(self, make: Callable[[Watch], Situation]) -> None:
+        """Make another situation beside the screen, in place of any that is being made."""
         if self._watch is not None:
             self._watch.cancel()
         self._watch = Watch(self._tell)
         self._began_s, self._stage = monotonic(), ("load", 0, 0)
         self._ticking.resume()
-        self.run_worker(partial(self._open, self._watch), thread=True, group="open", exclusive=True, description="open")
+        self.run_worker(partial(self._open, make, self._watch), thread=True, group="open", exclusive=True, description="open")
 
     def _tell(self, stage: str, done: int, total: int) -> None:
         self.post_message(Progressed(stage, done, total))
 
-    def _open(self, watch: Watch) -> None:
+    def _open(self, make: Callable[[Watch], Situation], watch: Watch) -> None:
         try:
             with self._turn:
-                situation = self._opener(self.request, watch)
+                situation = make(watch)
         except CancelledError:
             return
         except Exception as problem:  # noqa: BLE001 - whatever goes wrong in a worker ends on the screen
-            self.post_message(Failed(trouble(problem)))
+            if not watch.cancelled:
+                self.post_message(Failed(trouble(problem)))
         else:
-            self.post_message(Arrived(situation))
+            if not watch.cancelled:
+                self.post_message(Arrived(situation))
 
     def ask(self, group: str, make: Callable[[], T], done: Callable[[T], None]) -> None:
         """Work something out beside the screen; of one group only the last answer counts."""
@@ -179,7 +192,10 @@ class FleetplanApp(App[int]):
     def on_arrived(self, event: Arrived) -> None:
         """Look at this situation from now on."""
         self._rest()
-        self.situation = event.situation
+        self._take(event.situation)
+
+    def _take(self, situation: Situation) -> None:
+        self.situation = situation
         self._stale = {row.name for row in ROWS}
         self._go(self.trail)
 
@@ -234,7 +250,11 @@ class FleetplanApp(App[int]):
     async def action_back(self) -> None:
         """One level up: out of a notice, out of a filter, out of a place; at the end, Esc once more leaves."""
         table = self._view().table() if self.situation is not None else None
-        if self.query_one("#view-notice").has_class("-shown") and self.situation is not None:
+        if self._watch is not None and self.situation is not None:
+            self._watch.cancel()
+            self._rest()
+            self._say("given up; all is as it was")
+        elif self.query_one("#view-notice").has_class("-shown") and self.situation is not None:
             self._go(self.trail)
         elif table is not None and (table.wish.text or table.wish.risky):
             table.want(replace(table.wish, text="", risky=False))
@@ -267,6 +287,41 @@ class FleetplanApp(App[int]):
             known = (*(tab.name for tab in TABS), *self.situation.columns.hosts.names)
             self.query_one(Prompt).open(":", "", "a view, a host or a guest", known)
 
+    def action_try(self) -> None:
+        """Ask what if."""
+        if self.situation is not None:
+            names = (*(f"{verb} {name}" for verb in ("hold", "skip") for name in self.situation.columns.hosts.names), *VERBS)
+            self.query_one(Prompt).open("?", "", "what if: " + "; ".join(USAGE), names)
+
+    def _try(self, text: str) -> None:
+        if self.situation is None or not text:
+            return
+        try:
+            change = parse(text)
+            made(change, self.situation.study.whole)
+        except WishError as problem:
+            self._say(str(problem), trouble=True)
+        else:
+            self._undone = ()
+            self.trail = self.trail.to(Place("what-if"))
+            self._begin(partial(tried, self.situation, change))
+
+    def action_undo(self) -> None:
+        """Take the last change back."""
+        if self.situation is None or self.situation.before is None:
+            self._say("nothing to undo")
+            return
+        self._undone = (*self._undone, self.situation)
+        self._take(self.situation.before)
+
+    def action_redo(self) -> None:
+        """Make the change again that was taken back last."""
+        if not self._undone:
+            self._say("nothing to do again")
+            return
+        last, self._undone = self._undone[-1], self._undone[:-1]
+        self._take(last)
+
     def on_prompt_typed(self, event: Prompt.Typed) -> None:
         """Filters work while they are typed, jumps once they are entered."""
         prompt = self.query_one(Prompt)
@@ -275,6 +330,8 @@ class FleetplanApp(App[int]):
             self._view().main().focus()
         if event.kind == "/":
             self._narrow("" if event.left else event.text)
+        elif event.entered and event.kind == "?":
+            self._try(event.text.strip())
         elif event.entered:
             self._jump(event.text.strip())
 
@@ -383,6 +440,9 @@ class FleetplanApp(App[int]):
             yield SystemCommand(tab.title, f"key {tab.key}", partial(self.action_show, tab.name))
         yield SystemCommand("Filter", "narrow the table (key /)", self.action_filter)
         yield SystemCommand("Go to", "a view, a host or a guest by its name (key :)", self.action_jump)
+        yield SystemCommand("What if", "try a change (key i)", self.action_try)
+        yield SystemCommand("Undo", "the last change (key u)", self.action_undo)
+        yield SystemCommand("Do again", "what was undone last (key U)", self.action_redo)
         yield SystemCommand("Copy", "what the cursor is on (key y)", self.action_copy)
         yield SystemCommand("Save as text", "the whole view, to a new file (key w)", partial(self.action_save, "txt"))
         yield SystemCommand("Save as picture", "the screen, as SVG (key W)", partial(self.action_save, "svg"))

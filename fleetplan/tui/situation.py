@@ -14,12 +14,14 @@ from fleetplan.tui.moves.landings import Landings, landings, would_be
 from fleetplan.tui.moves.table import move_table
 from fleetplan.tui.table.model import Table
 from fleetplan.tui.waves.journey import Journey
+from fleetplan.tui.whatif.change import Change
 from fleetplan.workflow import Study
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
     """`name` is what people call the inventory. `plan_name` says which file the plan is from; empty: it was made here.
 
+    `changes` were tried on the inventory, the last of them on the situation `before`.
     What is costly is worked out when it is first asked for: ask in a worker (`prepare`) before a screen does.
     """
 
@@ -28,6 +30,16 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True, dict=True, eq=False):
     outcome: Plan | Infeasible
     violations: tuple[Violation, ...] = ()
     plan_name: str = ""
+    changes: tuple[Change, ...] = ()
+    before: Situation | None = None
+
+    @property
+    def history(self) -> list[Situation]:
+        """The situations from the inventory as it is to this one, each with a change more."""
+        found = [self]
+        while found[-1].before is not None:
+            found.append(found[-1].before)
+        return found[::-1]
 
     @property
     def plan(self) -> Plan | None:

@@ -14,6 +14,7 @@ from fleetplan.tui.matrix.view import MatrixView
 from fleetplan.tui.moves.view import MovesView
 from fleetplan.tui.pins.view import PinsView
 from fleetplan.tui.waves.view import WavesView
+from fleetplan.tui.whatif.view import WhatIfView
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -31,6 +32,7 @@ ROWS: tuple[Row, ...] = (
     Row("matrix", MatrixView, "4"),
     Row("pins", PinsView, "5"),
     Row("exposure", ExposureView, "6"),
+    Row("what-if", WhatIfView, "7"),
     Row("guest", GuestView),
     Row("host", HostView),
 )

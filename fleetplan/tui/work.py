@@ -13,6 +13,7 @@ import msgspec
 from fleetplan import workflow
 from fleetplan.output.document import Document, Paragraph, Quote, Section, Tone
 from fleetplan.tui.situation import Situation
+from fleetplan.tui.whatif.change import WishError
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +74,8 @@ def trouble(problem: BaseException) -> Document:
             from fleetplan.output.views.refusal import refuted_document  # noqa: PLC0415 - seldom needed
 
             return refuted_document(problem.violations)
+        case WishError():
+            return Document((Section("", (Paragraph(str(problem), Tone.BAD),)),))
         case OSError():
             return Document((Section("", (Paragraph(f"{problem.filename or 'a file'}: {problem.strerror or problem}", Tone.BAD),)),))
         case _:

@@ -17,13 +17,14 @@ from fleetplan.tui.table.view import TableView
 from fleetplan.tui.views import ROWS
 from fleetplan.tui.waves.surface import TimelineSurface
 from fleetplan.tui.waves.view import WavesView
+from fleetplan.tui.whatif.view import WhatIfView
 
 from .driving import Driver, drive
 
 LEAVES = {"quit", "open", "dismiss", "leave"}
 """Actions that are pressed by tests of their own: they end what this test walks through."""
 
-OWNERS = (FleetplanApp, TableView, MapSurface, GridSurface, TimelineSurface, WavesView, ExposureView, Prompt, Help)
+OWNERS = (FleetplanApp, TableView, MapSurface, GridSurface, TimelineSurface, WavesView, ExposureView, WhatIfView, Prompt, Help)
 
 
 def _own(owner: type) -> list[Binding]:
@@ -34,13 +35,13 @@ def _own(owner: type) -> list[Binding]:
     return found
 
 
-PLACES = {"1": TableView, "2": MapSurface, "3": TimelineSurface, "4": GridSurface, "5": TableView, "6": TableView}
+PLACES = {"1": TableView, "2": MapSurface, "3": TimelineSurface, "4": GridSurface, "5": TableView, "6": TableView, "7": TableView}
 
-VIEWS = {"3": WavesView, "6": ExposureView}
+VIEWS = {"3": WavesView, "6": ExposureView, "7": WhatIfView}
 """Views with keys of their own."""
 
 
-ALONE = {"choose", "keys", "jump", "filter", "theme", "back", "show"}
+ALONE = {"choose", "keys", "jump", "filter", "try", "theme", "back", "show"}
 """What leads elsewhere, or opens something, is pressed alone."""
 
 

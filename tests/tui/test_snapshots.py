@@ -21,6 +21,7 @@ VIEWS = {
     "matrix": ("mixed-cpus.yaml", ("4", "right")),
     "pins": ("half-upgraded.yaml", ("5",)),
     "exposure": ("exposure.yaml", ("6", *["right_square_bracket"] * 3)),
+    "what-if": ("half-upgraded.yaml", ("i", *"hold", "space", *"n1", "minus", *"03", "enter")),
     "guest": ("half-upgraded.yaml", ("1", "enter")),
     "host": ("half-upgraded.yaml", ("2", "enter")),
 }
