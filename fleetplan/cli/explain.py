@@ -32,7 +32,7 @@ STDIN = "-"
 def command(
     what: tuple[str, ...], inventory: Path | None, message: str | None, plan: Path | None, every: bool, form: str, today: date
 ) -> Exit:
-    r"""Explain a guest, a message, a rule of `check`, an invariant of plans, or what a plan does with a guest or a host.
+    """Explain a guest, a message, a rule of `check`, an invariant of plans, or what a plan does with a guest or a host.
 
     \b
     fleetplan explain INVENTORY GUEST [HOST]
@@ -41,7 +41,7 @@ def command(
     fleetplan explain FP203                (or FP2xx; --all: every rule)
     fleetplan explain capacity
     fleetplan explain INVENTORY --plan PLAN NAME    (of a guest or a host)
-    """
+    """  # noqa: D301 - the mark that keeps the lines below it apart is a backspace
     if every:
         if what or inventory is not None or message is not None or plan is not None:
             raise click.UsageError("--all is about all rules: it goes with nothing but --format")

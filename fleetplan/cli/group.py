@@ -53,6 +53,6 @@ class Verbs(click.Group):
 def fleetplan() -> None:
     """Plan rolling kernel upgrades of arm64 KVM fleets, and prove that the plan is safe.
 
-    Exit codes: 0 clean; 1 findings; 2 usage or invalid input; 3 no safe plan exists; 4 plan refuted, or not for this fleet;
-    70 a bug in fleetplan.
+    Exit codes: 0 clean; 1 findings; 2 usage or invalid input; 3 no safe plan was found; 4 plan refuted, or not for this
+    fleet; 70 a bug in fleetplan; 130 interrupted.
     """

@@ -23,6 +23,8 @@ def command(arguments: tuple[str, ...]) -> int:
         sys.stdout.write(Path(probe.__file__).read_text(encoding="utf-8"))
         return 0
     try:
+        if {"-h", "--help"} & set(arguments):
+            sys.stdout.write("--emit-script prints the probe itself, for `ssh HOST python3 -`; the options of the probe are:\n\n")
         return probe.main(arguments)
     except SystemExit as done:  # argparse has printed its help, or what is wrong with the call
         return int(done.code or 0)
