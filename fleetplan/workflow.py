@@ -404,9 +404,9 @@ def _course(name: str, subject: Study, targets: tuple[Release, ...]) -> Course:
 
 def plan_alone(path: Path) -> Plan:
     """The plan in a file, for whom the inventory is not needed. Raises InputRefusedError if it is none."""
-    from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
+    from fleetplan.inventory.planfile import read_whole  # noqa: PLC0415 - only who reads plans needs it
 
-    plan = read_plan(path)
+    plan = read_whole(path)
     if isinstance(plan, tuple):
         raise InputRefusedError(plan)
     return plan

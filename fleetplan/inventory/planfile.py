@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from fleetplan.findings import inventory_rules as rules
 from fleetplan.findings.finding import Finding
 from fleetplan.fleet.model import Fleet
 from fleetplan.fleet.source import Location
-from fleetplan.rollout.plan import Plan, PlanStatus
+from fleetplan.rollout.plan import Plan, PlanStatus, StepKind
 
 VERSION = 1
 LARGE = 1 << 22
@@ -50,6 +50,29 @@ def read_plan(path: Path, fleet: Fleet | None = None) -> Plan | tuple[Finding, .
         return _no_plan(path, "it is not UTF-8")
     except RecursionError:
         return _no_plan(path, "it is nested too deeply")
+
+
+def read_whole(path: Path) -> Plan | tuple[Finding, ...]:
+    """The plan in a file, for whom no judge looks at it: what its steps name must be there, so that it can be told. O(steps + edges)."""
+    plan = read_plan(path)
+    problem = next(_loose_ends(plan), None) if isinstance(plan, Plan) else None
+    return plan if problem is None else _no_plan(path, problem)
+
+
+def _loose_ends(plan: Plan) -> Iterator[str]:
+    steps = [step for wave in plan.waves for step in wave.steps]
+    ids = {step.id for step in steps}
+    if len(ids) < len(steps):
+        yield "an id of a step is there twice"
+    for step in steps:
+        if not ids.issuperset(step.after):
+            yield f"step `{step.id}` waits for a step that is not there"
+        if step.guest is not None and step.guest not in plan.placement:
+            yield f"step `{step.id}` is about a guest that has no place in `placement`"
+        if step.kind is StepKind.MIGRATE and None in (step.guest, step.source, step.destination):
+            yield f"step `{step.id}` does not say who moves, from where and where to"
+        elif step.kind not in (StepKind.MIGRATE, StepKind.GATE) and step.host is None:
+            yield f"step `{step.id}` names no host"
 
 
 def _decoded(data: bytes | mmap, fleet: Fleet | None) -> Plan:

@@ -26,6 +26,7 @@ from fleetplan.cli.exits import Exit
 from fleetplan.inventory import planfile
 from fleetplan.output.findings_formats import FORMATS
 from fleetplan.output.printable import printable
+from fleetplan.output.runbooks.formats import EXPORTS
 from tests.fuzzing.mutations import mutated
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,6 +214,25 @@ def _plan(folder: Path, data: bytes) -> list[tuple[Sequence[str], bytes]]:
     return [(command, b"") for command in commands]
 
 
+def _export(folder: Path, data: bytes) -> list[tuple[Sequence[str], bytes]]:
+    path = folder / "plan.json"
+    path.write_bytes(data)
+    return [(("export", str(path), "--to", form), b"") for form in EXPORTS]
+
+
+def _beside_seeds() -> list[bytes]:
+    """Waivers, and a baseline."""
+    waiver = b"waivers:\n- {rule: FP203, scope: ['new-*'], reason: known, owner: ops, expires: 2099-01-01}\n"
+    return [waiver, b'{"version": 1, "findings": [{"rule": "FP203", "names": ["new-24"], "fingerprint": "0123456789abcdef"}]}\n']
+
+
+def _beside(folder: Path, data: bytes) -> list[tuple[Sequence[str], bytes]]:
+    path, inventory = folder / "file", str(INVENTORIES / f"{PLANNED}.yaml")
+    path.write_bytes(data)
+    options = [(option, form) for option in ("--waivers", "--baseline") for form in ("text", "json")]
+    return [(("check", inventory, option, str(path), "--format", form, *AS_OF), b"") for option, form in options]
+
+
 def _large_plan(folder: Path, data: bytes) -> list[tuple[Sequence[str], bytes]]:
     return _plan(folder, data)[:1]
 
@@ -272,6 +292,8 @@ TARGETS: Mapping[str, Target] = {
         Target("facts", _facts_seeds, _facts),
         Target("plan", _plan_seeds, _plan),
         Target("large-plan", _plan_seeds, _large_plan),
+        Target("export", _plan_seeds, _export),
+        Target("beside", _beside_seeds, _beside),
         Target("message", _message_seeds, _message),
         Target("path", lambda: [b"inventory.yaml", b"6.18.15,qemu-11.1.3"], _path),
     )

@@ -9,10 +9,12 @@ import re
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -20,9 +22,11 @@ from msgspec.structs import replace
 
 from fleetplan import workflow
 from fleetplan.cli import run
+from fleetplan.inventory.plan_text import encode_plan
 from fleetplan.output.runbooks.formats import EXPORTS
 from fleetplan.rollout.plan import Plan, StepKind
 from tests.output.hostile import hostile
+from tests.output.test_printable import obeyed
 
 ROOT = Path(__file__).resolve().parents[2]
 BASH = shutil.which("bash") or ""
@@ -192,6 +196,57 @@ def renamed(plan: Plan, name: str) -> Plan:
 SANE = hostile.filter(lambda text: text.strip() and "\0" not in text and not re.search("[\ud800-\udfff]", text))
 
 
+class Playbook(yaml.SafeLoader):
+    """Reads Ansible's `!unsafe` too: text that is no template."""
+
+
+class Unsafe(str):
+    __slots__ = ()
+
+
+Playbook.add_constructor("!unsafe", lambda _, node: Unsafe(node.value))
+
+
+def texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from texts(part)
+
+
+EVIL = "{{ lookup('pipe', 'id') }}{% x %}"
+
+
+def test_ansible_takes_no_template_from_a_plan(made: Plan) -> None:
+    plan = json.loads(encode_plan(renamed(made, EVIL)))
+    text = json.dumps(plan).replace("n1-03", "{{ x }}").replace("kvm-psci-version", "{{ y }}").replace("6.12.117", "{{ z }}")
+    plays = yaml.load(exported(msgspec.json.decode(text, type=Plan), "ansible"), Loader=Playbook)  # noqa: S506 - a safe loader, see above
+    data = [text for play in plays for text in texts([play.get("vars"), play["hosts"], play["tasks"][1].get("vars")])]
+    odd = {text for text in data if "{" in text and "hostvars" not in text}
+    assert {EVIL, "{{ x }}", "{{ z }}"} < odd
+    assert all(isinstance(text, Unsafe) for text in odd)
+
+
+def test_an_address_is_no_piece_of_a_uri(made: Plan, tmp_path: Path) -> None:
+    sites = {name: replace(site, address="x/system?command=id") for name, site in made.sites.items()}
+    script = exported(replace(made, sites=sites), "shell")
+    done = subprocess.run([BASH, "-c", script, "x", "--dry-run"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, "is none: x/system?command=id" in done.stderr) == (2, True)
+    assert "regex_replace('[^A-Za-z0-9.:_@%-]', '_') | quote }}/system" in " ".join(texts(yaml.safe_load(exported(made, "ansible"))))
+
+
+def test_no_name_stands_in_arithmetic() -> None:
+    scripts = "".join(path.read_text() for path in (ROOT / "fleetplan" / "output" / "runbooks").glob("*.sh"))
+    assert "((${seen[$name]" in scripts
+    assert re.findall(r"\(\(.*(?<!\{)\b\w+\[\$\{?(?:name|what|from|to)\b", scripts) == []
+
+
+@given(name=SANE)
+def test_scripts_show_no_more_than_text(made: Plan, name: str) -> None:
+    assert not obeyed(exported(renamed(made, name), "shell").replace("\n", ""))
+
+
 @settings(max_examples=15)
 @given(name=SANE)
 def test_names_are_quoted_in_scripts(made: Plan, name: str) -> None:
@@ -209,7 +264,7 @@ def test_names_are_quoted_in_scripts(made: Plan, name: str) -> None:
 @given(name=SANE)
 def test_other_forms_stay_well_formed(made: Plan, name: str) -> None:
     plan = renamed(made, name)
-    plays = yaml.safe_load(exported(plan, "ansible"))
+    plays = yaml.load(exported(plan, "ansible"), Loader=Playbook)  # noqa: S506 - a safe loader, see there
     guests = [step.get("guest") for play in plays for steps in play.get("vars", {}).get("fleetplan_steps", {}).values() for step in steps]
     assert name in guests
     manifests = [each for each in yaml.safe_load_all(exported(plan, "kubevirt")) if each]

@@ -111,14 +111,17 @@ upgraded_in() { # HOST WAVE: whether the host's upgrade in this wave is behind i
 }
 
 note_done() { # marks what the fleet shows to be done
-    local n name
+    local n name behind turn
     local -A seen=()
     for n in "${steps[@]}"; do
         name=${what[$n]}
         case ${kind[$n]} in
         migrate)
-            seen[$name]=$((${seen[$name]-0} + 1))
-            [ -n "${where[$name]-}" ] && (($(moves_behind "$name") >= seen[$name])) && mark "$n"
+            # A name never stands within (( )): bash before 5.2 would run the $( ) in it.
+            turn=$((${seen[$name]-0} + 1))
+            seen[$name]=$turn
+            behind=$(moves_behind "$name")
+            [ -n "$behind" ] && ((behind >= turn)) && mark "$n"
             ;;
         upgrade)
             [ "${old_kernel[$name]}" != "$target_kernel" ] && [ "${kernel_now[$name]-}" = "$target_kernel" ] && mark "$n"
@@ -139,7 +142,7 @@ attempt() { # NUMBER: a step, as often as policy allows
 do_gate() {
     local approved="$state/approved-${id[$1]}"
     if [[ ${note[$1]} == *approv* ]] && [ ! -e "$approved" ] && ((!dry)); then
-        say "gate ${id[$1]}: ${note[$1]}. To approve: touch '$approved', and run this again"
+        say "gate ${id[$1]}: ${note[$1]}. To approve: touch ${approved@Q}, and run this again"
         return 1
     fi
     act sleep "${lasts[$1]}"

@@ -11,6 +11,10 @@ uri() { printf 'qemu+ssh://%s/system' "${address[$1]}"; }
 on() { ssh -o BatchMode=yes -- "${address[$1]}" "$2"; }
 
 ready_to_run() {
+    local name
+    for name in "${hosts[@]}"; do # libvirt reads parameters in a URI, one of which names a program to run
+        [[ ${address[$name]} == *[!A-Za-z0-9.:_@%[\]-]* ]] && die "the address of host $name is none: ${address[$name]}"
+    done
     [ -z "${FLEETPLAN_SITE-}" ] || . "$FLEETPLAN_SITE" || die "cannot read $FLEETPLAN_SITE"
     has site_upgrade || ((dry)) || die "write how your hosts are upgraded: a function site_upgrade in a file that FLEETPLAN_SITE names"
 }

@@ -90,7 +90,7 @@ def ansible(plan: Plan) -> Iterator[str]:
     yield f"# To {_line(str(plan.target))}. Needs: hosts named as in the plan, `fleetplan_upgrade` (a task file), virsh on every host.\n"
     first: dict[str, Any] = {
         "name": "The fleet is in a state on the plan's way",
-        "hosts": hosts,
+        "hosts": _data(hosts),
         "gather_facts": False,
         "any_errors_fatal": True,
         "tasks": _first_look(plan),
@@ -103,10 +103,10 @@ def ansible(plan: Plan) -> Iterator[str]:
         plays.append(
             {
                 "name": f"Wave {layer[0].wave}: {', '.join(dict.fromkeys(order.step.kind.value for order in layer))}",
-                "hosts": sorted(acting),
+                "hosts": _data(sorted(acting)),
                 "gather_facts": False,
                 "strategy": "free",
-                "vars": {"fleetplan_target": target, "fleetplan_steps": acting},
+                "vars": {"fleetplan_target": _data(target), "fleetplan_steps": _data(acting)},
                 "tasks": _tasks(),
             }
         )
@@ -144,6 +144,25 @@ def _facts(order: Order, names: Mapping[int, str], plan: Plan) -> Mapping[str, A
     return {name: value for name, value in given.items() if value not in (None, [])} | {"after": given["after"]}
 
 
+class Unsafe(str):
+    """Text that Ansible must take as it is: it is written with the tag `!unsafe`."""
+
+    __slots__ = ()
+
+
+def _data(value: Any) -> Any:
+    """The value with all text in it, but keys, kept from being a template: Ansible would run what `{{ }}` in a name says."""
+    match value:
+        case str():
+            return Unsafe(value) if "{" in value else value
+        case dict():
+            return {key: _data(item) for key, item in value.items()}
+        case list():
+            return [_data(item) for item in value]
+        case _:
+            return value
+
+
 ONCE = {StepKind.STOP, StepKind.PIN, StepKind.UPGRADE}
 """Steps that are not done again once their host runs the target kernel."""
 
@@ -154,7 +173,7 @@ def _first_look(plan: Plan) -> list[Mapping[str, Any]]:
         {
             "name": "Old or target kernel",
             "ansible.builtin.assert": {"that": ["fleetplan_kernel.stdout in fleetplan_kernels"], "quiet": True},
-            "vars": {"fleetplan_kernels": sorted({plan.target.kernel, *(site.kernel for site in plan.sites.values())})},
+            "vars": {"fleetplan_kernels": _data(sorted({plan.target.kernel, *(site.kernel for site in plan.sites.values())}))},
         },
         {
             "name": "Nothing is done yet",
@@ -196,11 +215,11 @@ def _each(kind: str, task: Mapping[str, Any]) -> Mapping[str, Any]:
 RUNNING = "virsh -q list --name --state-running | grep -Fxq -- {{ item.guest | quote }}"
 _MIGRATE = (
     f"! {RUNNING} || virsh migrate --live --p2p --persistent --undefinesource --abort-on-error"
-    " --domain={{ item.guest | quote }} --desturi=qemu+ssh://{{ item.to | quote }}/system"
+    " --domain={{ item.guest | quote }} --desturi=qemu+ssh://{{ item.to | regex_replace('[^A-Za-z0-9.:_@%-]', '_') | quote }}/system"
 )
 _STOP = f"virsh shutdown --domain={{{{ item.guest | quote }}}}; for i in $(seq 150); do {RUNNING} || exit 0; sleep 2; done; exit 1"
 _START = f"{RUNNING} || virsh start --domain={{{{ item.guest | quote }}}}"
-_PIN = "virt-xml {{ item.guest | quote }} --edit --qemu-commandline='-global host-arm-cpu.{{ item.note }}'"
+_PIN = "virt-xml {{ item.guest | quote }} --edit --qemu-commandline={{ ('-global host-arm-cpu.' ~ item.note) | quote }}"
 _CHECK = 'test "$(uname -r)" = {{ fleetplan_target.kernel | quote }}'
 
 
@@ -232,8 +251,15 @@ def _remark(text: str) -> str:
 # --- shared --------------------------------------------------------------------------------------------------------------------------
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes `Unsafe` text too."""
+
+
+_Dumper.add_representer(Unsafe, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text), style='"'))
+
+
 def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=False, width=120)
+    return str(yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=False, width=120))
 
 
 def _line(text: str) -> str:

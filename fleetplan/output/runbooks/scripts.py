@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from shlex import quote
 
+from fleetplan.output.printable import printable
 from fleetplan.output.runbooks.orders import Order, hosts_of, orders, ways
 from fleetplan.output.sentences import clock, counted
 from fleetplan.rollout.plan import HostSite, Plan, StepKind
@@ -37,10 +38,10 @@ def _script(plan: Plan, actions: str) -> Iterator[str]:
     sites = plan.sites
     for name in hosts_of(plan):
         site = sites.get(name) or HostSite(vmm=plan.target.vmm, kernel=plan.target.kernel)
-        yield f"host {quote(name)} {quote(site.address or name)} {quote(site.kernel)}\n"
+        yield f"host {_word(name)} {_word(site.address or name)} {_word(site.kernel)}\n"
     yield "\n"
     for guest, way in ways(plan).items():
-        yield f"guest {quote(guest)} {' '.join(map(quote, way))}\n"
+        yield f"guest {_word(guest)} {' '.join(map(_word, way))}\n"
     yield "\n"
     yield from map(_step, orders(plan))
     yield '\nmain "$@"\n'
@@ -55,7 +56,7 @@ def _head(plan: Plan) -> Iterator[str]:
     yield "#\n# Without arguments it does the rollout, or what is left of it. --check only looks whether the fleet fits the plan,\n"
     yield "# --dry-run prints the commands. Exit codes: 0 all is done, 1 something is left, 2 it cannot begin, 4 the fleet does not fit.\n"
     yield "set -uo pipefail\n\n"
-    yield f"target_kernel={quote(plan.target.kernel)} target_vmm={quote(plan.target.vmm)}\n"
+    yield f"target_kernel={_word(plan.target.kernel)} target_vmm={_word(plan.target.vmm)}\n"
     yield f"on_failure={policy.host.value} wave_stops_after={policy.wave_stops_after} retries={policy.retries}\n"
     yield f"parallel=${{FLEETPLAN_PARALLEL:-{PARALLEL}}}\n"
     name = "".join(character for character in plan.inventory_digest[-12:] if character.isalnum()) or "plan"
@@ -63,7 +64,17 @@ def _head(plan: Plan) -> Iterator[str]:
 
 
 def _comment(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
+
+
+def _word(text: str) -> str:
+    """A word of the shell; what a terminal would obey is written out, as bash reads it back."""
+    if printable(text) == text:
+        return quote(text)
+    shown = (
+        mark if printable(mark) == mark and mark not in "'\\" else "".join(f"\\x{byte:02x}" for byte in mark.encode()) for mark in text
+    )
+    return f"$'{''.join(shown)}'"
 
 
 def _part(name: str) -> str:
@@ -86,4 +97,4 @@ def _step(order: Order) -> str:
         str(step.duration_s),
         step.note or "",
     )
-    return f"step {' '.join(map(quote, words))}\n"
+    return f"step {' '.join(map(_word, words))}\n"
