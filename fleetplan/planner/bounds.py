@@ -118,8 +118,13 @@ class Floor:
         those that have nobody to move. The guests of that host that do not fit there even if sizes were divisible go to old hosts, and move
         again. The least of them over all hosts that could be the first is needed in every plan.
         """
-        twice = sum(self._twice(pool) for pool in self._pools)
+        twice = sum(self.twice.values())
         return self.movers + twice, TWICE if twice else ONCE
+
+    @cached_property
+    def twice(self) -> dict[int, int]:
+        """By pool that is upgraded, moves beyond one a guest that every plan has."""
+        return {int(self.problem.hosts.pool[pool.hosts[0]]): self._twice(pool) for pool in self._pools}
 
     def _twice(self, pool: _Pool) -> int:
         idle = pool.movers == 0

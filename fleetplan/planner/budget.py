@@ -6,11 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fleetplan.fleet.policy import Policy
 from fleetplan.planner.grouping import rank_within
 from fleetplan.planner.problem import Problem
 from fleetplan.rollout.columns import Flags, Numbers, Places
 
 UNLIMITED = 1 << 40
+
+
+def most_of_wave(policy: Policy, number: int) -> int:
+    """Most hosts of a wave, by the canary gates that come after it."""
+    limits = [gate.hosts for gate in policy.gates if gate.hosts and (gate.after is None or number <= gate.after)]
+    return min(limits, default=UNLIMITED)
 
 
 @dataclass(slots=True, eq=False)

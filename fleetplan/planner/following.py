@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fleetplan.planner.budget import Budget
 from fleetplan.planner.problem import Problem
 from fleetplan.planner.waves import Making, Search
 from fleetplan.rollout.columns import KIND_CODE, NONE, Flags, Ints, Places, StepColumns, step_columns
@@ -76,7 +75,7 @@ class Following(Search):
             self._landing[self._hints.guests[self._next]] = self._hints.goals[self._next]
             self._next += 1
             hosts = hosts[self._left[hosts]]
-            wave = Making(Budget.of_wave(self.problem, self.problem.pending & ~self._left, self._most()))
+            wave = self._new_wave()
             taken = self._follow(hosts[wave.budget.admits(hosts)])
             self._late = hosts[~np.isin(hosts, taken)]
             if len(taken):

@@ -43,7 +43,8 @@ Raises CancelledError when its progress says so.
 """
 
 EFFORT = 30_000
-"""What the searches for the remedies of one failure may cost: each wave as much as it has hosts left. Seconds, where packing is hard."""
+"""What the searches for the remedies of one failure may cost: each wave as much as it has hosts left, and a look at all plans of a small
+pool as much as the landings that it may try. Seconds, where packing is hard."""
 MOST_SHAPES = 3
 MOST_HOSTS_ADDED = 64
 MOST_ROUNDS = 8

@@ -12,6 +12,8 @@ from fleetplan.fleet.model import Fleet, HostName
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.aims import FEWEST_MOVES, Aims
 from fleetplan.planner.bounds import Floor
+from fleetplan.planner.causes import by_pool
+from fleetplan.planner.certain import impossible
 from fleetplan.planner.clock import wave_of
 from fleetplan.planner.enact import rounds_of, waves_of
 from fleetplan.planner.exact.case import case_of
@@ -21,6 +23,7 @@ from fleetplan.planner.failure import Failure
 from fleetplan.planner.pins import choose_boots
 from fleetplan.planner.problem import Fate, Problem
 from fleetplan.planner.remedies import explain
+from fleetplan.planner.rescue import rescue
 from fleetplan.planner.steps import Layout, critical_path
 from fleetplan.planner.stones import stepping_stones
 from fleetplan.planner.trials import Trial, best_trial, followed, timed
@@ -31,6 +34,9 @@ from fleetplan.rollout.calendar import first_opening_min
 from fleetplan.rollout.columns import STATES, Placement, Places, Steps
 from fleetplan.rollout.plan import Bounds, ExtraMoves, HostSite, Infeasible, Plan, PlanStatus, Wave, WhyTwice
 from fleetplan.rollout.progress import CancelledError, Progress, announce
+
+LANDINGS_TRIED = 2_000
+"""In small pools, where it is only asked whether a remedy works."""
 
 
 def plan(
@@ -76,8 +82,11 @@ def obstacle(fleet: Fleet, classes: ClassTable, progress: Progress | None = None
     problem = Problem(fleet, classes)
     if len(_blocked(problem)):
         return Failure(problem, None)
-    stuck = Search(problem, progress).run()
-    return None if stuck is None else Failure(problem, stuck)
+    search = Search(problem, progress)
+    stuck = search.run()
+    if stuck is None or rescue(problem, search.waves, list(by_pool(problem, stuck)), progress, LANDINGS_TRIED).waves is not None:
+        return None
+    return Failure(problem, stuck)
 
 
 def attempt(
@@ -95,7 +104,7 @@ def attempt(
     begins_min = first_opening_min(fleet.policy) if begins_min is None else begins_min
     problem = Problem(fleet, classes)
     if len(_blocked(problem)):
-        return Failure(problem, None)
+        return Failure(problem, None, impossible=impossible(problem, []))
     floor = Floor(problem)
     best = followed(problem, floor, aims, previous, progress) or best_trial(problem, floor, aims, progress)
     if not isinstance(best, Failure):
@@ -106,13 +115,13 @@ def attempt(
         return made or failure
     found = None if made is None or isinstance(best, Failure) else (made, rounds_of(best.waves))
     boots = choose_boots(problem)
-    better, impossible = improve(
+    better, none_exists = improve(
         case_of(fleet, classes),
         exactly,
         lambda rounds: _plan(problem, floor, timed(problem, waves_of(problem, rounds), boots), digest, begins_min),
         found,
     )
-    return better or Failure(problem, failure.stuck, impossible, failure.limit)
+    return better or Failure(problem, failure.stuck, none_exists or failure.impossible, failure.limit)
 
 
 def _blocked(problem: Problem) -> Places:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from fleetplan.planner.aims import Aims, Effort
 from fleetplan.planner.bounds import Floor
+from fleetplan.planner.causes import by_pool
 from fleetplan.planner.clock import Clock, Times
 from fleetplan.planner.failure import Failure, Limit, Stuck
 from fleetplan.planner.following import Following, hints_of
 from fleetplan.planner.legs import Legs, legs_of
 from fleetplan.planner.pins import Boots, choose_boots
 from fleetplan.planner.problem import Problem
+from fleetplan.planner.rescue import economise, rescue
 from fleetplan.planner.seeds import Seeds, for_waves, seedbed
 from fleetplan.planner.steps import gates_after, soak_s, tail_s
 from fleetplan.planner.waves import Search, WaveChoice
@@ -56,7 +58,7 @@ def followed(problem: Problem, floor: Floor, aims: Aims, previous: Plan | None, 
 def best_trial(problem: Problem, floor: Floor, aims: Aims, progress: Progress | None) -> Trial | Failure:
     """The best of the searches that the aims and the effort ask for."""
     best: Trial | None = None
-    stuck: Stuck | None = None
+    stuck: tuple[Stuck, Search] | None = None
     waves: list[int] = []
     boots = choose_boots(problem)
     for seeds, spare, longest_first in _ways(problem, floor, aims):
@@ -66,7 +68,7 @@ def best_trial(problem: Problem, floor: Floor, aims: Aims, progress: Progress | 
         search = Search(problem, progress, seeds=seeds, most_waves=most, longest_first=longest_first)
         stopped = search.run()
         if stopped is not None:
-            stuck = stuck or stopped
+            stuck = stuck or (stopped, search)
             continue
         waves.append(len(search.waves))
         if _within(aims, search, floor):
@@ -74,10 +76,25 @@ def best_trial(problem: Problem, floor: Floor, aims: Aims, progress: Progress | 
             trial = timed(problem, search.waves, boots, seeds)
             best = trial if best is None or trial.rank(aims) < best.rank(aims) else best
     if best is not None:
-        return best
-    if not waves:
-        return Failure(problem, stuck)
+        return _economised(best, floor, aims, progress)
+    if not waves and stuck is not None:
+        rescued = rescue(problem, stuck[1].waves, list(by_pool(problem, stuck[0])), progress)
+        if rescued.waves is None:
+            return Failure(problem, stuck[0], impossible=rescued.impossible)
+        if aims.max_waves is None or len(rescued.waves) <= aims.max_waves:
+            return timed(problem, rescued.waves, boots)
+        waves.append(len(rescued.waves))
     return Failure(problem, None, limit=Limit(aims.max_waves, aims.max_extra_moves, min(waves), floor.waves_by_count))
+
+
+def _economised(best: Trial, floor: Floor, aims: Aims, progress: Progress | None) -> Trial:
+    """The same with fewer moves, if they can be had."""
+    if best.seeds or len(best.legs.guest) == floor.moves[0]:
+        return best
+    waves = economise(floor, best.waves, progress)
+    if waves is None or (aims.max_waves is not None and len(waves) > aims.max_waves):
+        return best
+    return timed(floor.problem, waves, best.boots)
 
 
 def _ways(problem: Problem, floor: Floor, aims: Aims) -> Iterator[tuple[Seeds, int, bool]]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from fleetplan.planner.amounts import enough, rows, total
 from fleetplan.planner.blocks import head_that_fits, in_turn, match, shapes
-from fleetplan.planner.budget import UNLIMITED, Budget
+from fleetplan.planner.budget import Budget, most_of_wave
 from fleetplan.planner.failure import Stuck
 from fleetplan.planner.grouping import without
 from fleetplan.planner.misfits import misfits
@@ -121,7 +121,7 @@ class Search:
     # --- one wave -----------------------------------------------------------------------------------------------------------------
 
     def _wave(self) -> Making:
-        wave = Making(Budget.of_wave(self.problem, self.problem.pending & ~self._left, self._most()))
+        wave = self._new_wave()
         pools = self._pools
         for _ in range(HELPINGS):
             pending = {pool: self._pending(pool, wave) for pool in pools}
@@ -135,11 +135,9 @@ class Search:
             pools = used_up
         return wave
 
-    def _most(self) -> int:
-        """Most hosts of this wave, by the gates that come after it."""
-        number = len(self.waves) + 1
-        limits = [gate.hosts for gate in self.problem.fleet.policy.gates if gate.hosts and (gate.after is None or number <= gate.after)]
-        return min(limits, default=UNLIMITED)
+    def _new_wave(self) -> Making:
+        most = most_of_wave(self.problem.fleet.policy, len(self.waves) + 1)
+        return Making(Budget.of_wave(self.problem, self.problem.pending & ~self._left, most))
 
     def _pending(self, pool: int, wave: Making) -> Places:
         """Hosts of a pool that are in no wave yet, and whose turn it is."""

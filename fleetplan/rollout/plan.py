@@ -318,7 +318,10 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Infeasible(msgspec.Struct, frozen=True, kw_only=True):
-    """No safe plan was found: why, and what would help (cheapest first). `proved`: there is none, whatever the order of hosts."""
+    """No safe plan was found: why, and what would help (cheapest first).
+
+    `proved`: there is none, whatever the order of hosts and wherever guests land, in which guests leave a host only for its upgrade.
+    """
 
     version: int = 1
     inventory_digest: str

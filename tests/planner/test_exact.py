@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from itertools import chain, combinations, product
-from random import Random
 from typing import Any
 
 import pytest
 
 from fleetplan.fleet.model import Fleet, HostState, Release, Scope
-from fleetplan.fleet.policy import GateRule, Immovable, MaxUnavailable, Share
+from fleetplan.fleet.policy import GateRule, MaxUnavailable, Share
 from fleetplan.inventory.plan_text import encode_plan
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
@@ -29,163 +26,33 @@ pytest.importorskip("ortools")
 
 NEW = Release("6.18.15", "qemu-11.1.3")
 SEEDS, FEWER = 200, 80
-OFTEN = 99
-
-State = tuple[frozenset[int], tuple[int, ...]]
-"""Hosts that are upgraded, and where each guest that must move is."""
-
-
-class Brute:
-    """All plans of a tiny case, one after the other."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.case = case_of(fleet, ClassTable(fleet))
-        self.lots = [lot for lot in self.case.lots for _ in lot.guests]
-        self.start = (frozenset(self.case.opened), tuple(lot.source for lot in self.lots))
-        self.end = frozenset((*self.case.opened, *self.case.pending))
-
-    def fits(self, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-        """Room and groups on hosts where somebody lands, both ends of every move counted."""
-        case = self.case
-        for host in {there for here, there in zip(before, after, strict=True) if here != there}:
-            on = [place for place, pair in enumerate(zip(before, after, strict=True)) if host in pair]
-            if any(sum(self.lots[guest].size[resource] for guest in on) > case.room[host][resource] for resource in (0, 1)):
-                return False
-        return not any(self.meets(guest, before, after) for guest in range(len(after)) if before[guest] != after[guest])
-
-    def meets(self, guest: int, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
-        group = self.lots[guest].group
-        if group is None:
-            return False
-        places = self.case.places[group]
-        there = places[after[guest]]
-        others = [other for other, lot in enumerate(self.lots) if lot.group == group and other != guest]
-        near = any(there in {places[before[other]], places[after[other]]} for other in others)
-        stays = any(name == group and places[host] == there for name, host in self.case.standing)
-        return there != places[before[guest]] and (near or stays)
-
-    def landings(self, state: State, hosts: tuple[int, ...], *, seeds: bool) -> Iterator[tuple[int, ...]]:
-        """Ways to empty some hosts at once."""
-        done, at = state
-        choices = []
-        for lot, here in zip(self.lots, at, strict=True):
-            takes = {*lot.goals, lot.source} if lot.returns else set(lot.goals)
-            waits = {host for host in lot.halts if host not in done and host not in hosts} if seeds else set()
-            choices.append(sorted((takes & done) | waits) if here in hosts else [here])
-        return (after for after in product(*choices) if self.fits(at, after))
-
-    def fewest_waves(self) -> int | None:
-        """Breadth first; each guest moves once."""
-        front, waves = {self.start}, 0
-        while front:
-            if any(done == self.end for done, _ in front):
-                return waves
-            waves += 1
-            front = {
-                (state[0] | set(hosts), after)
-                for state in front
-                for hosts in self.waves(state[0], waves)
-                for after in self.landings(state, hosts, seeds=False)
-            }
-        return None
-
-    def waves(self, done: frozenset[int], number: int) -> Iterator[tuple[int, ...]]:
-        """Hosts that may go together."""
-        left = [host for host in self.case.pending if host not in done]
-        most = min([rule.hosts for rule in self.case.gates if rule.hosts and (rule.after or number) >= number], default=len(left))
-        every = chain.from_iterable(combinations(left, count) for count in range(1, min(most, len(left)) + 1))
-        return (hosts for hosts in every if all(self.free(limit, done, hosts) for limit in self.case.limits))
-
-    def free_for(self, host: int, done: frozenset[int]) -> bool:
-        return all(self.free(limit, done, (host,)) for limit in self.case.limits)
-
-    @staticmethod
-    def free(limit: Any, done: frozenset[int], hosts: tuple[int, ...]) -> bool:
-        taking = [host for host in hosts if host in limit.hosts and host not in limit.held]
-        return not taking or len(taking) + len(set(limit.held) - done) <= limit.most
-
-    def fewest_moves(self) -> int | None:
-        """Over all orders of hosts; guests move as often as they like."""
-        known: dict[State, int] = {self.start: 0}
-        for _ in self.case.pending:
-            further: dict[State, int] = {}
-            for state, moves in known.items():
-                for host in set(self.case.pending) - state[0]:
-                    for after in self.landings(state, (host,), seeds=True) if self.free_for(host, state[0]) else ():
-                        reached = (state[0] | {host}, after)
-                        cost = moves + sum(here == host for here in state[1])
-                        further[reached] = min(further.get(reached, OFTEN), cost)
-            known = further
-        return min(known.values(), default=None)
-
-
-class Dice:
-    """A tiny fleet by seed: most of them barely have room enough, or not quite."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311 - examples, not secrets
-
-    def fleet(self, make: Any, *scopes: Scope) -> Fleet:
-        pick = self.random.choice
-        names = [f"h{number}" for number in range(pick([2, 3, 3, 4]))]
-        hosts = [make.host(name, vcpus=pick([4, 6, 8]), zone=pick("xy"), state=self.state(), **self.release()) for name in names]
-        guests = [self.guest(make, f"g{number}", names) for number in range(pick([2, 3, 4, 5]))]
-        return make.fleet(
-            hosts,
-            guests,
-            max_unavailable=MaxUnavailable(fleet=Share(count=pick([1, 2, 3])), zone=pick([None, Share(count=1)])),
-            immovable=pick([Immovable.RESTART, Immovable.SKIP]),
-            reserve_per_mille=pick([0, 0, 100]),
-            gates=pick([(), (), (GateRule(after=1, hosts=1),), (GateRule(after=None, hosts=2),)]),
-            apart=pick(scopes),
-        )
-
-    def guest(self, make: Any, name: str, hosts: list[str]) -> Any:
-        pick = self.random.choice
-        return make.guest(
-            name,
-            pick(hosts),
-            vcpus=pick([1, 2, 2, 3, 4]),
-            memory_mib=pick([1024, 4096, 7000]),
-            group=pick([None, "w", "w"]),
-            migratable=self.random.random() < 0.9,
-            restartable=True,
-            deny=pick([(), (), (), (pick(hosts),)]),
-        )
-
-    def state(self) -> HostState:
-        return self.random.choice([HostState.UP] * 5 + [HostState.CORDONED, HostState.DOWN])
-
-    def release(self) -> dict[str, Release]:
-        return self.random.choice([{}, {}, {}, {"release": NEW}])
-
 
 # --- models ----------------------------------------------------------------------------------------------------------------------------
 
 
-def test_waves_are_the_fewest_that_brute_force_finds(make: Any) -> None:
+def test_waves_are_the_fewest_that_brute_force_finds(tiny: Any, brute: Any) -> None:
     seen = Counter[int | None]()
     for seed in range(SEEDS):
-        brute = Brute(Dice(seed).fleet(make, Scope.HOST, Scope.ZONE))
-        if brute.case.pending:
-            found = fewest_waves(brute.case, Allowance(30), most=len(brute.case.pending))
+        model = brute(tiny(seed, Scope.HOST, Scope.ZONE))
+        if model.case.pending:
+            found = fewest_waves(model.case, Allowance(30), most=len(model.case.pending))
             assert found.answer in {Answer.BEST, Answer.NONE}
-            assert found.bound == brute.fewest_waves(), seed
+            assert found.bound == model.fewest_waves(), seed
             assert found.course is None or len(found.course.waves) == found.bound
             seen[found.bound] += 1
     assert min(seen[None], seen[1], seen[2], seen[3]) > 5, seen
 
 
-def test_moves_are_the_fewest_that_brute_force_finds(make: Any) -> None:
+def test_moves_are_the_fewest_that_brute_force_finds(tiny: Any, brute: Any) -> None:
     more = none = 0
     for seed in range(SEEDS):
-        brute = Brute(Dice(seed).fleet(make, Scope.HOST, Scope.ZONE))
-        if brute.case.pending and provable(brute.case, "default"):
-            found = fewest_moves(brute.case, "default", Allowance(30))
+        model = brute(tiny(seed, Scope.HOST, Scope.ZONE))
+        if model.case.pending and provable(model.case, "default"):
+            found = fewest_moves(model.case, "default", Allowance(30))
             assert found.answer in {Answer.BEST, Answer.NONE}
-            assert found.bound == brute.fewest_moves(), seed
+            assert found.bound == model.fewest_moves(), seed
             assert sum(len(step.goals) for step in found.steps) == (found.bound or 0)
-            more += (found.bound or 0) > brute.case.movers
+            more += (found.bound or 0) > model.case.movers
             none += found.bound is None
     assert min(more, none) > 5, (more, none)
 
@@ -236,9 +103,9 @@ def test_without_the_solver_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         Allowance(1).require()
 
 
-def test_the_same_question_gets_the_same_answer(make: Any) -> None:
+def test_the_same_question_gets_the_same_answer(tiny: Any, brute: Any) -> None:
     for seed in range(20):
-        made = Brute(Dice(seed).fleet(make, Scope.HOST)).case
+        made = brute(tiny(seed, Scope.HOST)).case
         if made.pending:
             assert fewest_waves(made, Allowance(1), most=4) == fewest_waves(made, Allowance(1), most=4)
 
@@ -264,10 +131,10 @@ def holds(bounds: Plan, other: Plan) -> bool:
     return all(mine.bound <= its.plan for mine, its in pairs if mine.among is Among.ALL_PLANS or alike)
 
 
-def test_plans_are_better_or_the_same_and_bounds_hold_for_both(make: Any) -> None:
+def test_plans_are_better_or_the_same_and_bounds_hold_for_both(tiny: Any) -> None:
     seen = Counter[str]()
     for seed in range(FEWER):
-        fleet = Dice(seed).fleet(make, *Scope)
+        fleet = tiny(seed, *Scope)
         classes = ClassTable(fleet)
         before, after = plan(fleet, classes, digest=DIGEST), exactly(fleet)
         if isinstance(after, Infeasible):
@@ -285,19 +152,19 @@ def test_plans_are_better_or_the_same_and_bounds_hold_for_both(make: Any) -> Non
     assert min(seen["none"], seen["plans"], seen["proved"]) > 5, seen
 
 
-def test_no_plan_is_proved_only_where_there_is_none(make: Any) -> None:
+def test_no_plan_is_proved_only_where_there_is_none(tiny: Any, brute: Any) -> None:
     for seed in range(FEWER):
-        fleet = Dice(seed).fleet(make, Scope.HOST)
-        brute, outcome = Brute(fleet), exactly(fleet)
-        if brute.case.pending and all(provable(brute.case, pool) for pool in brute.case.pool):
-            fewest = brute.fewest_moves()
+        fleet = tiny(seed, Scope.HOST)
+        model, outcome = brute(fleet), exactly(fleet)
+        if model.case.pending and all(provable(model.case, pool) for pool in model.case.pool):
+            fewest = model.fewest_moves()
             assert (fewest is None) == (isinstance(outcome, Infeasible) and outcome.proved), seed
             assert isinstance(outcome, Infeasible) or outcome.bounds.moves.plan == fewest, seed
 
 
-def test_the_same_bytes_come_out(make: Any) -> None:
+def test_the_same_bytes_come_out(tiny: Any) -> None:
     for seed in range(0, FEWER, 10):
-        fleet = Dice(seed).fleet(make, Scope.HOST)
+        fleet = tiny(seed, Scope.HOST)
         one, other = (encode_plan(exactly(fleet)) for _ in range(2))
         assert one == other
 

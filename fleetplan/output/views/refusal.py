@@ -15,7 +15,7 @@ MOST_SHOWN = 50
 
 def infeasible_document(outcome: Infeasible) -> Document:
     """Why there is no plan, as a chain of causes, and what would help."""
-    found = "exists: all orders of hosts were looked at." if outcome.proved else "was found."
+    found = "exists: that is proved." if outcome.proved else "was found; it is not proved that there is none."
     headline = Paragraph(f"No safe plan to {outcome.target} {found}", Tone.BAD)
     why = Section("Why", (Bullets(tuple(point for cause in outcome.causes for point in _chain(cause, 0))),))
     return Document((Section("", (headline,)), why, _remedies(outcome.remedies)))
