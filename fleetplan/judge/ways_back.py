@@ -13,6 +13,7 @@ from fleetplan.judge.case import Case
 from fleetplan.judge.layout import NEVER, listed
 from fleetplan.migration.classes import PINS, ClassTable, HostClassId
 from fleetplan.rollout.columns import NONE, Flags, Numbers, Places
+from fleetplan.rollout.company import company_since
 from fleetplan.rollout.distinct import distinct
 from fleetplan.rollout.durations import best_links, copies_end
 from fleetplan.rollout.invariants import InvariantId, Violation
@@ -48,11 +49,13 @@ def _closed_births(case: Case, old: Release | None) -> set[tuple[int, str, HostN
     if old is None:
         return found
     goals, hosts, table = case.once(_goals), case.hosts, case.classes
+    company = company_since(hosts.pool, case.once(_since))
     there = case.alive & (hosts.on_target | (case.wave_of_host > 0))
     for pool in np.unique(hosts.pool[there]).tolist():
         for kind in np.unique(hosts.then[there & (hosts.pool == pool)]).tolist():
             members = np.flatnonzero(there & (hosts.pool == pool) & (hosts.then == kind))
-            ways = [psci for psci in (None, *PINS) if _birth_returns(table, kind, psci, goals[pool])]
+            pins = (None, *PINS) if (company[members] < NEVER).any() else ()
+            ways = [psci for psci in pins if _birth_returns(table, kind, psci, goals[pool])]
             if table.birth(kind) is not None and None not in ways:
                 wave, like = int(case.wave_of_host[members].min()), min(hosts.names[host] for host in members.tolist())
                 found.add((wave, hosts.pool_names[pool], like, len(members), ways[0] if ways else None))
@@ -91,7 +94,7 @@ def _closed(case: Case, old: Release | None) -> Iterator[Flags]:
         return
     on, kind = case.guests.on.copy(), case.guests.kind.copy()
     returns, rows = _Returns(case, old), case.rows[case.row_is(StepKind.MIGRATE, StepKind.START)]
-    opening = {since for pool in returns.goals.values() for since in pool.values()}
+    opening = {since for pool in returns.goals.values() for since in pool.values()} | set(np.unique(returns.company).tolist())
     by_wave = np.argsort(case.wave[rows], kind="stable")
     begins = np.searchsorted(case.wave[rows][by_wave], np.arange(waves + 2))
     # Hosts that are on the target from the start count from wave 0 on, those that never are count from none.
@@ -113,19 +116,25 @@ def _closed(case: Case, old: Release | None) -> Iterator[Flags]:
         yield closed
 
 
-def _goals(case: Case) -> dict[int, dict[HostClassId, int]]:
-    """By pool, the classes that its living hosts have on the old release, each with the first wave after which a guest could land there.
+def _since(case: Case) -> Numbers:
+    """The first wave after which a guest could land on each host on its way back; NEVER on those that are dead.
 
     A host that is cordoned while it runs the old release takes nobody until it has been upgraded.
     """
     old = case.once(_old_release)
-    assert old is not None  # noqa: S101 - asked for only where something is upgraded
-    alive = np.flatnonzero(case.alive)
-    on_old = np.array(case.classes.hosts_on(old), np.int32)
-    since = np.zeros(len(case.alive), np.int64)
+    since = np.where(case.alive, 0, NEVER)
     for host in listed(case.alive & case.held):
         if case.fleet.hosts[host].release == old:
             since[host] = int(case.wave_of_host[host]) or NEVER
+    return since
+
+
+def _goals(case: Case) -> dict[int, dict[HostClassId, int]]:
+    """By pool, the classes that its living hosts have on the old release, each with the first wave after which a guest could land there."""
+    old, since = case.once(_old_release), case.once(_since)
+    assert old is not None  # noqa: S101 - asked for only where something is upgraded
+    alive = np.flatnonzero(case.alive)
+    on_old = np.array(case.classes.hosts_on(old), np.int32)
     hosts = alive[np.lexsort((since[alive], on_old[alive], case.hosts.pool[alive]))]
     pool, kind = case.hosts.pool[hosts], on_old[hosts]
     first = np.flatnonzero(np.append(True, (pool[1:] != pool[:-1]) | (kind[1:] != kind[:-1]))) if len(hosts) else hosts
@@ -141,6 +150,7 @@ class _Returns:
     def __init__(self, case: Case, old: Release) -> None:
         self._case = case
         self.goals = case.once(_goals)
+        self.company = company_since(case.hosts.pool, case.once(_since))
         self._on_old = np.array(case.classes.hosts_on(old), np.int32)
         self._link = best_links(case.hosts.bandwidth_mib_s, case.hosts.pool, case.alive)
         self._in_place = case.fleet.policy.immovable is Immovable.RESTART
@@ -160,6 +170,7 @@ class _Returns:
         there = self._on_old[on]
         booted, boot = distinct(boots, kind, there, there)
         ends = copies_end(case.guests.size[guests, 1], case.guests.dirty_rate_mib_s[guests], self._link[on], case.fleet.policy.converge)
+        ends &= self.company[on] <= wave
         by_move = case.guests.migratable[guests] & ends & np.array(moved, np.bool_)[move]
         by_boot = case.guests.restartable[guests] & np.array(booted, np.bool_)[boot]
         barred: Flags = ~(by_move | by_boot)

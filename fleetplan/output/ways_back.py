@@ -10,18 +10,21 @@ from fleetplan.rollout.plan import BlockedOn, Cause
 
 def no_way_sentence(why: Cause) -> str:
     """What keeps it from moving back, and from restarting in place."""
-    return f"{_hop(why)}; {' and '.join(map(_restart, why.because))}"
+    return f"{hop_words(why)}; {' and '.join(map(_restart, why.because))}"
 
 
-def _hop(why: Cause) -> str:
+def hop_words(why: Cause) -> str:
+    """What keeps it from moving back."""
     if why.blocked_on is BlockedOn.PLACEMENT:
         return "`migrate: never`"
+    if why.blocked_on is BlockedOn.ALONE:
+        return f"{why.facts['host']} is the only host of pool {why.facts['pool']} that takes guests"
     if why.blocked_on is BlockedOn.UNAVAILABLE:
         return f"no host of pool {why.facts['pool']} would take it"
-    return refusal_words(why.facts)
+    return _refusal(why.facts)
 
 
-def refusal_words(facts: Mapping[str, str]) -> str:
+def _refusal(facts: Mapping[str, str]) -> str:
     """The first reason of a refused move, from its facts: who refuses which register, in words and in hex, with the errno."""
     kernel, _, _ = facts["to"].partition(" with ")
     if "source_registers" in facts:

@@ -62,6 +62,10 @@ def _why_immovable(problem: Problem, guest: int) -> Iterator[Cause]:
     record = problem.guest(guest)
     if not record.migratable:
         yield Cause(blocked_on=BlockedOn.PLACEMENT, facts={"guest": str(record.name), "migrate": "never"})
+    elif problem.alone[problem.guests.on[guest]]:
+        host = problem.guests.on[guest]
+        facts = {"host": str(problem.hosts.names[host]), "pool": problem.hosts.pool_names[problem.hosts.pool[host]]}
+        yield Cause(blocked_on=BlockedOn.ALONE, facts=facts)
     elif not problem.copies.can[guest]:
         numbers = {name: str(number) for name, number in problem.copies.numbers(guest).items()}
         yield Cause(blocked_on=BlockedOn.CONVERGENCE, facts={"guest": str(record.name), **numbers})

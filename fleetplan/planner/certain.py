@@ -28,8 +28,8 @@ def _some_guest_stays(problem: Problem) -> bool:
     """A guest can neither restart nor, by whatever hops over hosts of its pool, get to the target."""
     stuck = np.flatnonzero((problem.fate == Fate.STUCK) & problem.pending[problem.guests.on])
     on = problem.guests.on[stuck]
-    first, _ = distinct(problem.guests.kind[stuck], problem.now[on], problem.hosts.pool[on], problem.guests.migratable[stuck])
-    return any(not problem.guests.migratable[stuck[place]] or not _arrives(problem, int(stuck[place])) for place in first.tolist())
+    first, _ = distinct(problem.guests.kind[stuck], problem.now[on], problem.hosts.pool[on], problem.movable[stuck])
+    return any(not problem.movable[stuck[place]] or not _arrives(problem, int(stuck[place])) for place in first.tolist())
 
 
 def _arrives(problem: Problem, guest: int) -> bool:

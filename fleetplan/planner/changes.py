@@ -146,11 +146,33 @@ def waivers(problem: Problem, stuck: list[int]) -> Iterator[Try]:
 def other_vmm(problem: Problem, stuck: list[int]) -> Iterator[Try]:
     """The same kernel with the newest VMM that is known, where a guest cannot move for its firmware's sake."""
     target, newest = problem.fleet.target, newest_qemu()
-    refused = any(problem.guests.migratable[guest] for guest in stuck)
+    refused = any(problem.movable[guest] for guest in stuck)
     if refused and target.vmm.startswith("qemu-") and profiles(parse(target.vmm)) != profiles(parse(newest)):
         facts = {"kernel": target.kernel, "vmm": newest}
         remedy = Remedy(kind=RemedyKind.CHANGE_RELEASE, facts=facts)
         yield Try(remedy, lambda fleet: replace(fleet, target=Release(target.kernel, newest)))
+
+
+def company(problem: Problem, stuck: list[int]) -> Iterator[Try]:
+    """A host more, like theirs, for guests whose host is the only one of its pool; several if there are several such pools."""
+    guests = problem.guests
+    hosts = sorted({int(guests.on[guest]) for guest in stuck if guests.migratable[guest] and problem.alone[guests.on[guest]]})
+    tries = [Try(added_remedy(like, 1), adding(like, 1)) for like in map(problem.host, hosts)]
+    if len(tries) > 1:
+        yield Try(Remedy(kind=RemedyKind.TOGETHER, together=tuple(each.remedy for each in tries)), one_after_the_other(tries))
+    else:
+        yield from tries
+
+
+def one_after_the_other(tries: list[Try]) -> Change:
+    """Several changes as one."""
+
+    def change(fleet: Fleet) -> Fleet:
+        for each in tries:
+            fleet = each.change(fleet)
+        return fleet
+
+    return change
 
 
 def skip(problem: Problem, stuck: list[int]) -> Try:

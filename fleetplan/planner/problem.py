@@ -15,7 +15,9 @@ from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClas
 from fleetplan.planner.grouping import Runs, distinct
 from fleetplan.planner.restraints import Copies, Together, Tolerance
 from fleetplan.rollout.columns import NONE, SCOPE_CODE, STATE_CODE, VERDICT_CODE, Codes, Flags, Ints, Numbers, Places, fleet_columns
+from fleetplan.rollout.company import company_since
 from fleetplan.rollout.durations import BACK_S, START_S, STOP_S, migrations_s
+from fleetplan.rollout.history import NEVER
 from fleetplan.rollout.resources import ALWAYS, Resource, ResourceKind
 
 
@@ -97,8 +99,10 @@ class Problem:
         self.copies = Copies(fleet, self.columns, self.upgraded | self.alive)
         self.together = Together(fleet, self.columns)
         self.tolerance = Tolerance.of(fleet)
-        self.movable: Flags = self.guests.migratable & self.copies.can & ~self.tolerance.never_move()
-        """Guests that may migrate, and whose copies end."""
+        self.alone: Flags = company_since(self.hosts.pool, np.where(self.upgraded | self.alive, 0, NEVER)) == NEVER
+        """Hosts of pools in which no other host takes guests."""
+        self.movable: Flags = self.guests.migratable & ~self.alone[self.guests.on] & self.copies.can & ~self.tolerance.never_move()
+        """Guests that may migrate, have a host to go to, and whose copies end."""
         self.last: Flags = np.array(fleet.those_last(), np.bool_)
         self.fate = self._fates()
         self.choosy: Flags = self.guests.choosy | self.copies.may_not | (self.together.home != NONE)

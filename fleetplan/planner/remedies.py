@@ -19,7 +19,9 @@ from fleetplan.planner.changes import (
     Try,
     added_remedy,
     adding,
+    company,
     limits,
+    one_after_the_other,
     other_vmm,
     policies,
     reserve,
@@ -135,6 +137,7 @@ def _for_guests(problem: Problem, whole: Bench) -> Iterator[Remedy]:
     yield from _that_work(bench, policies(problem))
     yield from _that_work(bench, restraints(problem, stuck))
     yield from _that_work(bench, waivers(problem, stuck))
+    yield from _that_work(bench, company(problem, stuck))
     if rest is None:
         yield restart.remedy
     yield from _that_work(bench, (*other_vmm(problem, stuck), skip(problem, stuck)))
@@ -288,20 +291,11 @@ def _fewest(like: Host, most: int, bench: Bench) -> int | None:
 
 def _together(bench: Bench, tries: list[Try]) -> list[Remedy]:
     """Changes that do it only together: all of them, less each that can be left out, the dearest first (deletion filter)."""
-
-    def applied(some: list[Try]) -> Change:
-        def change(fleet: Fleet) -> Fleet:
-            for each in some:
-                fleet = each.change(fleet)
-            return fleet
-
-        return change
-
-    if len(tries) < 2 or not bench.works(applied(tries)):
+    if len(tries) < 2 or not bench.works(one_after_the_other(tries)):
         return []
     kept = list(tries)
     for each in reversed(tries):
         fewer = [other for other in kept if other is not each]
-        if len(fewer) > 1 and bench.works(applied(fewer)):
+        if len(fewer) > 1 and bench.works(one_after_the_other(fewer)):
             kept = fewer
     return [Remedy(kind=RemedyKind.TOGETHER, together=tuple(replace(each.remedy, tried=False) for each in kept))]

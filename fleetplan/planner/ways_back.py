@@ -19,6 +19,7 @@ from fleetplan.migration.classes import PINS, ClassTable, GuestClassId, HostClas
 from fleetplan.planner import grouping
 from fleetplan.planner.causes import reason_facts
 from fleetplan.rollout.columns import STATE_CODE, Flags, FleetColumns, Numbers, Places, fleet_columns
+from fleetplan.rollout.company import company_since
 from fleetplan.rollout.distinct import distinct
 from fleetplan.rollout.durations import best_links, copies_end
 from fleetplan.rollout.history import NEVER, History, history
@@ -67,14 +68,20 @@ class _Search:
         self._fleet, self._classes, self._columns, self._past, self._old = fleet, classes, columns, past, old
         self._old_class = np.array(classes.hosts_on(old), np.int32)
         self._alive: Flags = np.isin(columns.hosts.state, [STATE_CODE[HostState.UP], STATE_CODE[HostState.CORDONED]])
+        self._since = self._takes_since()
+        self._company = company_since(columns.hosts.pool, self._since)
         self._goals = self._goals_of_pools()
 
-    def _goals_of_pools(self) -> dict[int, Goals]:
+    def _takes_since(self) -> Numbers:
         """A host that is cordoned on the old release takes nobody before its own upgrade; every other that lives may go back."""
         hosts = self._columns.hosts
         cordoned = hosts.state == STATE_CODE[HostState.CORDONED]
         shut = cordoned & np.array([host.release == self._old for host in self._fleet.hosts], np.bool_)
-        since = np.where(shut, self._past.upgraded_in, 0)
+        since: Numbers = np.where(self._alive, np.where(shut, self._past.upgraded_in, 0), NEVER)
+        return since
+
+    def _goals_of_pools(self) -> dict[int, Goals]:
+        hosts, since = self._columns.hosts, self._since
         alive = np.flatnonzero(self._alive)
         first, which = grouping.distinct(hosts.pool[alive], self._old_class[alive])
         earliest = np.full(len(first), NEVER, np.int64)
@@ -147,7 +154,7 @@ class _Search:
         link = best_links(hosts.bandwidth_mib_s, hosts.pool, self._alive)[stays.host]
         size, dirty = guests.size[stays.guest, 1], guests.dirty_rate_mib_s[stays.guest]
         moves = guests.migratable[stays.guest] & copies_end(size, dirty, link, self._fleet.policy.converge)
-        hop_from = np.where(moves, np.array(hops, np.int64)[hop], NEVER)
+        hop_from = np.where(moves, np.maximum(np.array(hops, np.int64)[hop], self._company[stays.host]), NEVER)
         restarts = guests.restartable[stays.guest] & np.array(boots, np.bool_)[boot]
         return np.where(restarts, 0, hop_from)
 
@@ -169,16 +176,17 @@ class _Search:
     def _birth(self, members: Numbers) -> ClosedBirth | None:
         pool, here = int(self._columns.hosts.pool[members[0]]), int(self._columns.hosts.then[members[0]])
         born = self._classes.birth(here)
-        if born is None or self._returns(born, here, pool):
+        alone = self._company[members[0]] == NEVER
+        if born is None or (self._returns(born, here, pool) and not alone):
             return None
-        pinned = ((psci, self._classes.birth(here, psci)) for psci in PINS)
+        pinned = ((psci, self._classes.birth(here, psci)) for psci in PINS if not alone)
         return ClosedBirth(
             wave=int(self._past.upgraded_in[members].min()),
             pool=self._columns.hosts.pool_names[pool],
             like=min(map(self._columns.hosts.names.__getitem__, members.tolist())),
             hosts=len(members),
             pin=next((psci for psci, kind in pinned if kind is not None and self._returns(kind, here, pool)), None),
-            why=self._refusal(born, here, int(self._old_class[members[0]])),
+            why=self._alone(int(members[0])) if alone else self._refusal(born, here, int(self._old_class[members[0]])),
         )
 
     def _returns(self, kind: GuestClassId, here: HostClassId, pool: int) -> bool:
@@ -192,6 +200,8 @@ class _Search:
         restart = self._no_restart(guest)
         if not guests.migratable[guest]:
             return Cause(blocked_on=BlockedOn.PLACEMENT, facts={"migrate": "never"}, because=(restart,))
+        if self._company[host] == NEVER:
+            return msgspec.structs.replace(self._alone(host), because=(restart,))
         own, here = int(self._old_class[host]), int(hosts.then[host])
         goals = dict.fromkeys((own, *self._goals[int(hosts.pool[host])]))
         refused = [goal for goal in goals if not self._classes.hop(kind, here, goal).allowed]
@@ -200,6 +210,10 @@ class _Search:
                 return Cause(blocked_on=BlockedOn.CONVERGENCE, because=(restart,))
             return Cause(blocked_on=BlockedOn.UNAVAILABLE, facts={"pool": hosts.pool_names[hosts.pool[host]]}, because=(restart,))
         return msgspec.structs.replace(self._refusal(kind, here, refused[0]), because=(restart,))
+
+    def _alone(self, host: int) -> Cause:
+        hosts = self._columns.hosts
+        return Cause(blocked_on=BlockedOn.ALONE, facts={"host": str(hosts.names[host]), "pool": hosts.pool_names[hosts.pool[host]]})
 
     def _refusal(self, kind: GuestClassId, here: HostClassId, goal: HostClassId) -> Cause:
         judgment = self._classes.judgment(kind, here, goal)

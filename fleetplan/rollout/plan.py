@@ -122,6 +122,8 @@ class BlockedOn(StrEnum):
     """Every landing place with room already has a member of the guest's group."""
     PLACEMENT = "placement"
     """The guest's allow and deny leave no landing place."""
+    ALONE = "alone"
+    """The guest's host is the only one of its pool that takes guests. Names both."""
     NO_UPGRADED_HOST = "no-upgraded-host"
     """Nothing in the pool is upgraded or empty, and no host can be emptied onto the others."""
     UNAVAILABLE = "unavailable"

@@ -316,7 +316,9 @@ class _Play:
         for host in there:
             kinds.setdefault((host.pool, self.classes.hosts_then[self.number[host.name]]), []).append(host)
         for (pool, kind), hosts in kinds.items():
-            ways = [psci for psci in (None, *PINS) if self._birth_returns(pool, kind, psci, old)]
+            takers = {host.name for host in self.fleet.hosts if host.pool == pool and self._could_take(host, last, old)}
+            pins = (None, *PINS) if any(takers - {host.name} for host in hosts) else ()
+            ways = [psci for psci in pins if self._birth_returns(pool, kind, psci, old)]
             if self.classes.birth(kind) is not None and None not in ways:
                 wave = min(self.upgraded_in.get(host.name, 0) for host in hosts)
                 yield wave, pool, min(host.name for host in hosts), len(hosts), ways[0] if ways else None
@@ -341,11 +343,12 @@ class _Play:
             return False
         on_old = dict(zip(self.number, table.hosts_on(old), strict=True))
         restarts = guest.restartable and self.fleet.policy.immovable is Immovable.RESTART and table.restarts(kind, on_old[on])
-        goals = (on_old[host.name] for host in self.fleet.hosts if host.pool == here.pool and self._could_take(host, wave, old))
+        takers = [host.name for host in self.fleet.hosts if host.pool == here.pool and self._could_take(host, wave, old)]
         then = table.hosts_then[self.number[on]]
         others = [host for host in self.fleet.hosts if host.pool == here.pool and host.state in SERVING]
         moves = guest.migratable and any(copy_ends(guest, here, host, self.fleet.policy.converge) for host in others)
-        return not restarts and not (moves and any(table.hop(kind, then, goal).allowed for goal in goals))
+        hops = takers != [on] and any(table.hop(kind, then, on_old[name]).allowed for name in takers)
+        return not restarts and not (moves and hops)
 
     def _could_take(self, host: Host, wave: int, old: Release) -> bool:
         """Whether a host lives, and is not cordoned on the old release after a wave."""

@@ -93,6 +93,27 @@ def test_a_guest_that_cannot_move_restarts_in_place(make: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "beside", [[], [("b", HostState.DOWN, "default")], [("b", HostState.UP, "other")]], ids=["no host", "dead", "other pool"]
+)
+def test_a_guest_on_the_only_host_of_its_pool_restarts_in_place(make: Any, beside: list[tuple[str, HostState, str]]) -> None:
+    hosts = [make.host("a"), *(make.host(name, state=state, pool=pool) for name, state, pool in beside)]
+    limits = MaxUnavailable(fleet=Share(count=2))
+    outcome = planned(make.fleet(hosts, [make.guest("g", "a", restartable=True)], max_unavailable=limits))
+    assert landings(outcome) == {}
+    assert [step.guest for step in steps(outcome, StepKind.STOP)] == ["g"]
+    assert outcome.points_of_no_return == ()
+
+
+def test_a_guest_that_is_alone_and_must_not_restart_has_no_way_back(make: Any) -> None:
+    """It is on the target already, in a pool with nobody else; another host is upgraded."""
+    hosts = [make.host("a"), make.host("n", release=NEW, pool="other")]
+    outcome = planned(make.fleet(hosts, [make.guest("g", "n")]))
+    (point,) = outcome.points_of_no_return
+    assert (point.wave, point.guests, point.why.blocked_on) == (0, ("g",), BlockedOn.ALONE)
+    assert planned(make.fleet(hosts, [make.guest("g", "n", restartable=True)])).points_of_no_return == ()
+
+
 def test_policy_may_skip_hosts_instead(make: Any) -> None:
     fleet = make.fleet([make.host("a"), make.host("b")], [make.guest("g", "a", migratable=False)], immovable=Immovable.SKIP)
     outcome = planned(fleet)
@@ -168,6 +189,18 @@ def test_a_guest_that_may_do_nothing_blocks_and_a_restart_would_help(make: Any) 
     told = refused(make.fleet([make.host("a"), make.host("b")], [make.guest("g", "a", migratable=False)]))
     assert [cause.blocked_on for cause in chain(told.causes)] == [BlockedOn.IMMOVABLE_GUEST, BlockedOn.PLACEMENT, BlockedOn.VERDICT]
     assert [(remedy.kind, remedy.tried) for remedy in told.remedies] == [(RemedyKind.ALLOW_RESTART, True), (RemedyKind.SKIP_HOSTS, True)]
+
+
+def test_a_guest_on_the_only_host_of_its_pool_is_told_with_what_helps(make: Any) -> None:
+    for pools in (("p",), ("p", "q")):
+        hosts = [make.host(f"{pool}1", pool=pool) for pool in pools]
+        told = refused(make.fleet([*hosts, make.host("other")], [make.guest(f"g{host.name}", host.name) for host in hosts]))
+        assert [cause.blocked_on for cause in told.causes] == [BlockedOn.IMMOVABLE_GUEST for _ in pools]
+        assert [cause.blocked_on for cause in told.causes[0].because] == [BlockedOn.ALONE, BlockedOn.VERDICT]
+        assert told.proved
+        add = RemedyKind.ADD_HOST if len(pools) == 1 else RemedyKind.TOGETHER
+        assert [remedy.kind for remedy in told.remedies] == [add, RemedyKind.ALLOW_RESTART, RemedyKind.SKIP_HOSTS]
+        assert all(remedy.tried for remedy in told.remedies)
 
 
 def test_a_firmware_refusal_is_told_down_to_register_and_stage(make: Any) -> None:

@@ -12,7 +12,7 @@ from fleetplan.output.reasons import reason_sentence
 from fleetplan.output.sentences import clock, counted, listed, week_time
 from fleetplan.output.views.next import part_sections
 from fleetplan.output.waits import chain_section
-from fleetplan.output.ways_back import no_way_sentence, refusal_words
+from fleetplan.output.ways_back import hop_words, no_way_sentence
 from fleetplan.rollout.invariant_rows import INVARIANTS
 from fleetplan.rollout.moves import MoveKind
 from fleetplan.rollout.plan import Among, Bound, ClosedBirth, ExtraMoves, Pin, Plan, PointOfNoReturn, Step, StepKind, Wave, WhyTwice
@@ -173,7 +173,7 @@ def _births(plan: Plan) -> Iterator[Section]:
     """Where guests should not be born as they usually are; pools of which the same is to be said together."""
     alike: dict[tuple[int, str | None, str], list[ClosedBirth]] = defaultdict(list)
     for birth in plan.closed_births:
-        alike[birth.wave, birth.pin, refusal_words(birth.why.facts)].append(birth)
+        alike[birth.wave, birth.pin, hop_words(birth.why)].append(birth)
     points = tuple(point for (wave, pin, why), births in alike.items() for point in _birth_points(wave, pin, why, births))
     if points:
         yield Section("Births", (Bullets(points),))

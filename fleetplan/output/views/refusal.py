@@ -53,6 +53,7 @@ WORDS: Mapping[BlockedOn, str] = {
     BlockedOn.CONVERGENCE: "{subject}: no copy of it would end, or not in the time that policy allows",
     BlockedOn.LAST: "{subject}: only hosts that go last could make room",
     BlockedOn.PLACEMENT: "{subject}: `allow` and `deny` leave no landing place",
+    BlockedOn.ALONE: "{subject}: no other host of the pool takes guests",
     BlockedOn.NO_UPGRADED_HOST: "{subject}: no host is upgraded or empty, and none can be emptied onto the others",
     BlockedOn.UNAVAILABLE: "{subject}: unavailable hosts use up max-unavailable",
     BlockedOn.LIMITS: "there are plans, but none was found within what was asked for",

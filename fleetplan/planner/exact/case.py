@@ -124,8 +124,10 @@ class _Maker:
         return tuple({Scope.HOST: host.name, Scope.RACK: host.rack, Scope.ZONE: host.zone}[scope] for host in self._hosts)
 
     def _moves(self, guest: int, goals: set[int]) -> bool:
-        """Whether any class of hosts of the pool that are, or will be, on the target takes it."""
-        return self._guests[guest].migratable and any(self._takes(guest, goal) for goal in sorted(goals))
+        """Whether any class of hosts of the pool that are, or will be, on the target takes it, and its own is not the only one."""
+        own = self._on[guest]
+        pool = {goal for goal in goals if self._hosts[goal].pool == self._hosts[own].pool}
+        return self._guests[guest].migratable and pool != {own} and any(self._takes(guest, goal) for goal in sorted(pool))
 
     def _takes(self, guest: int, goal: int) -> bool:
         classes, here = self._classes, self._on[guest]
