@@ -248,7 +248,15 @@ def knows_machine(profile: VmmProfile, machine: str) -> bool | None:
     return not profile.own_machines and profile.machines[0] <= version <= profile.machines[1]
 
 
+def qemus(beside: VmmRelease | None = None) -> list[str]:
+    """The names of the first QEMU of each row, the newest first; without the row of a release."""
+    rows = [row for row in ROWS if row.family is Family.QEMU]
+    if beside is not None:
+        own = [row for row in rows if row.first <= beside.numbers][-1:]
+        rows = [row for row in rows if row not in own]
+    return [f"{row.family.value}-{'.'.join(map(str, row.first))}" for row in reversed(rows)]
+
+
 def newest_qemu() -> str:
     """The name of the newest QEMU that has a row."""
-    row = [row for row in ROWS if row.family is Family.QEMU][-1]
-    return f"{row.family.value}-{'.'.join(map(str, row.first))}"
+    return qemus()[0]

@@ -13,7 +13,7 @@ from fleetplan.fleet.model import Fleet, GroupName, Guest, GuestName, Host, Host
 from fleetplan.fleet.policy import Immovable, MaxUnavailable, Share, Waiver
 from fleetplan.migration.classes import PINS
 from fleetplan.migration.reasons import Verdict
-from fleetplan.migration.vmm import newest_qemu, parse, profiles
+from fleetplan.migration.vmm import parse, profiles, qemus
 from fleetplan.planner.causes import by_pool, named, stuck_guests
 from fleetplan.planner.failure import Stuck
 from fleetplan.planner.problem import Problem
@@ -144,13 +144,16 @@ def waivers(problem: Problem, stuck: list[int]) -> Iterator[Try]:
 
 
 def other_vmm(problem: Problem, stuck: list[int]) -> Iterator[Try]:
-    """The same kernel with the newest VMM that is known, where a guest cannot move for its firmware's sake."""
-    target, newest = problem.fleet.target, newest_qemu()
+    """The same kernel with every other QEMU that loads differently, the newest first, where a guest cannot move for its firmware's sake."""
+    target = problem.fleet.target
     refused = any(problem.movable[guest] for guest in stuck)
-    if refused and target.vmm.startswith("qemu-") and profiles(parse(target.vmm)) != profiles(parse(newest)):
-        facts = {"kernel": target.kernel, "vmm": newest}
-        remedy = Remedy(kind=RemedyKind.CHANGE_RELEASE, facts=facts)
-        yield Try(remedy, lambda fleet: replace(fleet, target=Release(target.kernel, newest)))
+    if not refused or not target.vmm.startswith("qemu-"):
+        return
+    own = profiles(parse(target.vmm))
+    for vmm in qemus(parse(target.vmm)):
+        if profiles(parse(vmm)) != own:
+            remedy = Remedy(kind=RemedyKind.CHANGE_RELEASE, facts={"kernel": target.kernel, "vmm": vmm})
+            yield Try(remedy, lambda fleet, vmm=vmm: replace(fleet, target=Release(target.kernel, vmm)))  # type: ignore[misc] # to bind it
 
 
 def company(problem: Problem, stuck: list[int]) -> Iterator[Try]:

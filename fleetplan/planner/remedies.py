@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from msgspec.structs import replace
@@ -115,6 +116,7 @@ def explain(failure: Failure, *, digest: str, again: Again, progress: Progress |
         causes += tuple(_last(found, pools))
     elif failure.limit is None:
         found = tuple(_for_guests(problem, whole))
+        causes += _no_vmm(problem, whole)
     return Infeasible(
         inventory_digest=digest,
         target=problem.fleet.target,
@@ -140,7 +142,18 @@ def _for_guests(problem: Problem, whole: Bench) -> Iterator[Remedy]:
     yield from _that_work(bench, company(problem, stuck))
     if rest is None:
         yield restart.remedy
-    yield from _that_work(bench, (*other_vmm(problem, stuck), skip(problem, stuck)))
+    yield from islice(_that_work(bench, other_vmm(problem, stuck)), 1)
+    yield from _that_work(bench, [skip(problem, stuck)])
+
+
+def _no_vmm(problem: Problem, whole: Bench) -> tuple[Cause, ...]:
+    """Whether no VMM helps: with each of those that are known some of the guests still can neither move nor restart."""
+    tries = list(other_vmm(problem, stuck_guests(problem)))
+    told = [whole.fails(each.change) for each in tries]
+    if not tries or not all(isinstance(each, Failure) and each.stuck is None for each in told):
+        return ()
+    tried = ", ".join(each.remedy.facts["vmm"] for each in tries)
+    return (Cause(blocked_on=BlockedOn.ANY_VMM, facts={"kernel": problem.fleet.target.kernel, "tried": tried}),)
 
 
 def _that_work(bench: Bench, tries: Iterable[Try]) -> Iterator[Remedy]:

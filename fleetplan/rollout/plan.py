@@ -134,6 +134,8 @@ class BlockedOn(StrEnum):
     """The upgraded hosts of one class are full: the minimum cut between guests and landing places goes through them."""
     PIECES = "pieces"
     """There is room, but in pieces that are too small: for the guest on any host, or for it beside the other guests of its host."""
+    ANY_VMM = "any-vmm"
+    """No VMM that is known lets the guests move to the kernel. Names the kernel and what was tried."""
     VERDICT = "verdict"
     """A move is refused. The leaf of a chain: carries the judgment's reason as facts."""
 
