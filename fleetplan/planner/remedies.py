@@ -116,7 +116,7 @@ def explain(failure: Failure, *, digest: str, again: Again, progress: Progress |
         causes += tuple(_last(found, pools))
     elif failure.limit is None:
         found = tuple(_for_guests(problem, whole))
-        causes += _no_vmm(problem, whole)
+        causes = _with_no_vmm(causes, problem, whole)
     return Infeasible(
         inventory_digest=digest,
         target=problem.fleet.target,
@@ -146,14 +146,22 @@ def _for_guests(problem: Problem, whole: Bench) -> Iterator[Remedy]:
     yield from _that_work(bench, [skip(problem, stuck)])
 
 
-def _no_vmm(problem: Problem, whole: Bench) -> tuple[Cause, ...]:
-    """Whether no VMM helps: with each of those that are known some of the guests still can neither move nor restart."""
+def _with_no_vmm(causes: tuple[Cause, ...], problem: Problem, whole: Bench) -> tuple[Cause, ...]:
+    """The first guest that firmware keeps from moving is also told that no VMM helps, if that is so.
+
+    With each of those that are known some of the guests still can neither move nor restart.
+    """
     tries = list(other_vmm(problem, stuck_guests(problem)))
     told = [whole.fails(each.change) for each in tries]
     if not tries or not all(isinstance(each, Failure) and each.stuck is None for each in told):
-        return ()
+        return causes
     tried = ", ".join(each.remedy.facts["vmm"] for each in tries)
-    return (Cause(blocked_on=BlockedOn.ANY_VMM, facts={"kernel": problem.fleet.target.kernel, "tried": tried}),)
+    told_too = Cause(blocked_on=BlockedOn.ANY_VMM, facts={"kernel": problem.fleet.target.kernel, "tried": tried})
+    refused = [place for place, cause in enumerate(causes) if any(deeper.blocked_on is BlockedOn.FIRMWARE for deeper in cause.because)]
+    if not refused:
+        return causes
+    first = refused[0]
+    return (*causes[:first], replace(causes[first], because=(*causes[first].because, told_too)), *causes[first + 1 :])
 
 
 def _that_work(bench: Bench, tries: Iterable[Try]) -> Iterator[Remedy]:

@@ -57,7 +57,7 @@ WORDS: Mapping[BlockedOn, str] = {
     BlockedOn.NO_UPGRADED_HOST: "{subject}: no host is upgraded or empty, and none can be emptied onto the others",
     BlockedOn.UNAVAILABLE: "{subject}: unavailable hosts use up max-unavailable",
     BlockedOn.LIMITS: "there are plans, but none was found within what was asked for",
-    BlockedOn.ANY_VMM: "no other VMM on the same kernel would let these guests move",
+    BlockedOn.ANY_VMM: "no other VMM on the same kernel would let such guests move",
     BlockedOn.PIECES: "{subject}: what is free is in pieces that are too small",
 }
 """For causes without a sentence of their own."""
