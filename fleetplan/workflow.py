@@ -5,7 +5,7 @@ A plan leaves `make_plan` only after the judge has passed it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any, Literal, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from fleetplan.findings.finding import Finding, Rule
+from fleetplan.findings.finding import Finding, Rule, Severity
 from fleetplan.fleet.model import Fleet, GuestName, HostName, Release
 from fleetplan.inventory.load import load, with_excerpts
 from fleetplan.migration.classes import ClassTable, GuestStates
 from fleetplan.rollout.progress import Progress, announce
 
 if TYPE_CHECKING:
+    from fleetplan.findings.imports import Imported
     from fleetplan.findings.plans import Standing
     from fleetplan.findings.report import Report, Wanted
     from fleetplan.fleet.filter import Filter
     from fleetplan.follow.chance import Chances
     from fleetplan.follow.next import Outcome
     from fleetplan.follow.simulate import Simulated
+    from fleetplan.importers.source import Source, Unreadable
     from fleetplan.migration.diagnosis import Diagnosis
     from fleetplan.migration.matrix import Matrix
     from fleetplan.migration.mechanisms.shifts import InFleet
@@ -256,6 +258,30 @@ def with_waivers(subject: Study, path: Path) -> Study:
     whole = replace(subject.whole, waivers=(*subject.whole.waivers, *more))
     fleet = replace(subject.fleet, waivers=(*subject.fleet.waivers, *valid))
     return Study(whole, fleet, subject.remarks, subject.today, subject.states, subject.progress)
+
+
+def import_facts(
+    sources: Iterable[Source | Unreadable], inventory: Path, kind: str | None = None, *, short_names: bool = False
+) -> Imported:
+    """Make facts of sources, and write them in place of all facts of an inventory; nothing is written where a source has errors of its own.
+
+    Where sources contradict each other the key stays unknown, and all else is written.
+    """
+    from fleetplan.findings.import_rules import DISAGREE  # noqa: PLC0415 - no other verb needs these
+    from fleetplan.findings.report import Report  # noqa: PLC0415 - as above
+    from fleetplan.importers.run import run, unusable  # noqa: PLC0415 - as above
+    from fleetplan.inventory.facts_file import replace_facts  # noqa: PLC0415 - as above
+
+    outcome = run(sources, kind, short_names=short_names)
+    imported = outcome.imported
+    if Report(findings=tuple(finding for finding in imported.findings if finding.rule != DISAGREE.id)).reaches(Severity.ERROR):
+        return imported
+    try:
+        written, replaced = replace_facts(inventory, outcome.lines)
+    except OSError as problem:
+        refused = unusable(str(inventory), problem.strerror or str(problem))
+        return replace(imported, findings=(refused, *imported.findings))
+    return replace(imported, written=str(written), replaced=tuple(str(path) for path in replaced))
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):

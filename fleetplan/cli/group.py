@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -14,6 +15,7 @@ VERBS = {
     "explain": "Explain a guest, a message that a VMM printed, or a rule.",
     "export": "Write a plan as a runbook, a script, manifests, a table or a drawing.",
     "graph": "Show the state graph, the host graph or the step graph.",
+    "import": "Make facts of what probes, virsh and kubectl print.",
     "mechanisms": "Compare the ways to keep a guest on old firmware.",
     "next": "Make the next wave of an approved plan, from the state that is.",
     "plan": "Make a plan for the rollout, judged before it is shown.",
@@ -25,7 +27,7 @@ VERBS = {
     "verdict": "Judge one migration (this guest to that host), or all there are.",
     "verify": "Judge a plan file against an inventory.",
 }
-"""Verb -> one line of help. The command is `command` in the module of the verb's name."""
+"""Verb -> one line of help. The command is `command` in the module of the verb's name (`import_`: a keyword names no module)."""
 
 
 class Verbs(click.Group):
@@ -39,7 +41,7 @@ class Verbs(click.Group):
         """The command of a verb, or None."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"fleetplan.cli.{cmd_name}").command
+        command: click.Command = import_module(f"fleetplan.cli.{cmd_name}{'_' * iskeyword(cmd_name)}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

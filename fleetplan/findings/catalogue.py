@@ -15,15 +15,16 @@ from fleetplan.findings import (  # noqa: F401 - importing a family declares its
     restraints,
 )
 from fleetplan.findings.finding import RANK, Finding, Rule
+from fleetplan.findings.import_rules import IMPORT_RULES
 from fleetplan.findings.inventory_rules import INVENTORY_RULES
 from fleetplan.findings.registry import CHECKS, Evidence
 
 RULES: Mapping[str, Rule] = {
-    row.id: row for row in sorted((*INVENTORY_RULES, *(check.rule for check in CHECKS.values())), key=lambda row: row.id)
+    row.id: row for row in sorted((*INVENTORY_RULES, *IMPORT_RULES, *(check.rule for check in CHECKS.values())), key=lambda row: row.id)
 }
 """Every rule by its id, in the order of ids."""
 
-FORM = frozenset(row.id for row in INVENTORY_RULES)
+FORM = frozenset(row.id for row in (*INVENTORY_RULES, *IMPORT_RULES))
 """Rules about the form of the input: their findings stand in the order of its lines, whatever the rule."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 PROBE = "list and read all registers of a fresh vCPU in a scratch VM (KVM_GET_REG_LIST, KVM_GET_ONE_REG; features PSCI_0_2 and PMU_V3)"
@@ -51,3 +53,25 @@ HOW: tuple[HowTo, ...] = (
 def how_to(fact: str) -> HowTo | None:
     """How a fact is found out, None where no way is known."""
     return next((row for row in HOW if row.fact in fact), None)
+
+
+GUEST_XML = "virsh dumpxml GUEST, given to `import` with HOST=FILE"
+
+BY_KEY: Mapping[tuple[str, str], str] = {
+    ("host", "kernel"): "uname -r, or `fleetplan probe`",
+    ("host", "vmm"): "virsh version, given to `import` with HOST=FILE, or `fleetplan probe`",
+    ("host", "vcpus"): "nproc, or `fleetplan probe`",
+    ("host", "memory"): "grep MemTotal /proc/meminfo, or `fleetplan probe`",
+    ("host", "midr"): f"cat {IDENTIFICATION}/midr_el1, or `fleetplan probe`",
+    ("host", "revidr"): f"cat {IDENTIFICATION}/revidr_el1, or `fleetplan probe`",
+    ("host", "cmdline"): "cat /proc/cmdline, or `fleetplan probe`",
+    ("host", "vulnerabilities"): f"grep -r . {VULNERABILITIES}, or `fleetplan probe`",
+    ("host", "registers"): "`fleetplan probe`",
+    ("guest", "on"): GUEST_XML,
+    ("guest", "vcpus"): GUEST_XML,
+    ("guest", "memory"): GUEST_XML,
+    ("guest", "machine"): GUEST_XML,
+    ("guest", "born"): "ask who started the guest: its VMM's log says when, the host's journal on which kernel",
+    ("guest", "disks"): "virsh domblklist GUEST: whether all hosts of the pool reach its disks (shared, copied or local)",
+}
+"""How a key that no source of an import says is found out."""

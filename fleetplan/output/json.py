@@ -10,6 +10,7 @@ from typing import Any
 
 from fleetplan.findings.catalogue import RULES
 from fleetplan.findings.finding import Finding, fingerprint
+from fleetplan.findings.imports import Imported
 from fleetplan.findings.report import Report, Waived
 from fleetplan.firmware.registers import BY_ID, psci_text
 from fleetplan.fleet.model import HostName
@@ -19,6 +20,7 @@ from fleetplan.migration.mechanisms.tables import Case, Comparison, Extension, F
 from fleetplan.migration.reasons import Judgment, Reason, Verdict
 from fleetplan.migration.register_file import RegisterRow
 from fleetplan.migration.ways import Way
+from fleetplan.output.facts import BY_KEY
 from fleetplan.output.json_text import encode
 from fleetplan.output.mechanisms import remark_sentence, works
 from fleetplan.output.reasons import consequences, protects, reason_sentence, value_words
@@ -79,6 +81,25 @@ def _waived(waived: Waived) -> Mapping[str, Any]:
         for waiver in waived.waivers
     ]
     return {**_finding(waived.finding), "waivers": waivers}
+
+
+def import_json(imported: Imported) -> bytes:
+    """`written` (null: nothing was), `replaced`, `sources` as read, numbers of `hosts` and `guests`, `findings`, and `missing` keys."""
+    missing = [
+        {"noun": row.noun, "key": row.key, "names": row.names, "how": BY_KEY.get((row.noun, row.key), "")} for row in imported.missing
+    ]
+    return encode(
+        {
+            "version": 1,
+            "written": imported.written,
+            "replaced": imported.replaced,
+            "sources": [{"source": row.source, "kind": row.kind} for row in imported.sources],
+            "hosts": imported.hosts,
+            "guests": imported.guests,
+            "findings": [_finding(finding) for finding in imported.findings],
+            "missing": missing,
+        }
+    )
 
 
 def violations_json(violations: tuple[Violation, ...]) -> bytes:

@@ -16,6 +16,8 @@ from fleetplan.cli import run
 from fleetplan.findings.catalogue import FORM, RULES
 from fleetplan.findings.examples import whole
 from fleetplan.findings.finding import Finding, Rule
+from fleetplan.importers.run import run as run_import
+from fleetplan.importers.source import Source
 from fleetplan.inventory.baseline import read_baseline
 from fleetplan.inventory.events import LONGEST
 from fleetplan.inventory.operations import read_operations
@@ -110,6 +112,15 @@ def as_under_way(text: str, folder: Path) -> Found:
     return checked(path, workflow.Examined(plan=plan))
 
 
+def as_sources(lines: str, folder: Path) -> Found:
+    """A source of an import in each line, after HOST= where it is that host's."""
+    sources = []
+    for number, line in enumerate(lines.splitlines(), 1):
+        host, _, data = line.partition("=") if line[0] not in "<{" else ("", "", line)
+        sources.append(Source(name=f"source-{number}", data=data.encode(), host=host or None))
+    return list(run_import(sources).imported.findings)
+
+
 READ_AS: Mapping[str, Callable[[str, Path], Found]] = {
     "FP101": as_commands,
     "FP102": as_whole_file,
@@ -120,6 +131,7 @@ READ_AS: Mapping[str, Callable[[str, Path], Found]] = {
     "FP128": as_operations,
     "FP129": as_baseline,
     "FP130": as_facts,
+    **dict.fromkeys(("FP140", "FP141", "FP142", "FP143", "FP144"), as_sources),
     **dict.fromkeys(("FP420", "FP421", "FP422", "FP423"), as_under_way),
 }
 """How an example is read that is no part of an inventory."""
