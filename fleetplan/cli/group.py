@@ -15,7 +15,7 @@ VERBS = {
     "explain": "Explain a guest, a message that a VMM printed, or a rule.",
     "export": "Write a plan as a runbook, a script, manifests, a table or a drawing.",
     "graph": "Show the state graph, the host graph or the step graph.",
-    "import": "Make facts of what probes, virsh and kubectl print.",
+    "import": "Make facts of what probes, virsh, kubectl, OpenStack, Ansible or Prometheus print.",
     "mechanisms": "Compare the ways to keep a guest on old firmware.",
     "next": "Make the next wave of an approved plan, from the state that is.",
     "plan": "Make a plan for the rollout, judged before it is shown.",

@@ -10,7 +10,7 @@ from fleetplan.importers.source import ARM64, LeftOut, Said, Source, SourceKind,
 
 SCALE = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40}
 ZONE = "topology.kubernetes.io/zone"
-KINDS_READ = frozenset({"Node", "VirtualMachineInstance"})
+KINDS_READ = ("Node", "VirtualMachineInstance")
 
 
 def _items(document: Any) -> list[dict[str, Any]]:
@@ -92,7 +92,7 @@ def _cpus(quantity: Any, *, up: bool) -> int | None:
 def _guest(item: dict[str, Any]) -> Told:
     name = f"{at(item, 'metadata', 'namespace') or 'default'}/{at(item, 'metadata', 'name') or ''}"
     phase, architecture = at(item, "status", "phase"), at(item, "spec", "architecture")
-    if architecture not in {None, *ARM64}:
+    if architecture not in (None, *ARM64):
         return LeftOut(f"guest `{name}`", f"it is {architecture}")
     if phase != "Running":
         return LeftOut(f"guest `{name}`", f"it does not run (phase {phase})")

@@ -35,7 +35,7 @@ def read_capabilities(root: Element, source: Source) -> Iterator[Told]:
     """CPUs, memory and huge pages of a host."""
     host = named_host(source)
     architecture = root.text_at("host/cpu/arch")
-    if architecture not in {None, *ARM64}:
+    if architecture not in (None, *ARM64):
         yield LeftOut(f"host `{host}`", f"its CPUs are {architecture}")
         return
     cells = root.all("host/topology/cells/cell")
@@ -66,7 +66,7 @@ def read_domain(root: Element, source: Source) -> Iterator[Told]:
     """A running guest. Its host does not stand in it."""
     host, name, uuid = source.host, root.text_at("name") or "", root.text_at("uuid")
     architecture = root.get("os/type", "arch")
-    if architecture not in {None, *ARM64}:
+    if architecture not in (None, *ARM64):
         yield LeftOut(f"guest `{name}`", f"it is {architecture}")
         return
     if "id" not in root.attributes:

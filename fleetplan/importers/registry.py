@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleetplan.importers import kubernetes, libvirt, probe_file
+from fleetplan.importers import firecracker, kubernetes, libvirt, monitoring, openstack, probe_file
 from fleetplan.importers.source import SourceError, SourceKind
 
-KINDS: tuple[SourceKind, ...] = (probe_file.KIND, *libvirt.KINDS, kubernetes.KIND)
+KINDS: tuple[SourceKind, ...] = (
+    probe_file.KIND,
+    *libvirt.KINDS,
+    kubernetes.KIND,
+    *openstack.KINDS,
+    *monitoring.KINDS,
+    firecracker.KIND,
+)
 
 BY_ID = {kind.id: kind for kind in KINDS}
 

@@ -13,7 +13,8 @@ from fleetplan.inventory.text import flaw
 LARGEST = 256 << 20
 """Bytes of a source that are read; `kubectl get nodes` of 5,000 nodes is some 100 MiB."""
 
-ARM64 = frozenset({"aarch64", "arm64"})
+ARM64 = ("aarch64", "arm64")
+"""Not a set, so that any JSON value may be looked for in it."""
 
 
 class SourceError(Exception):
