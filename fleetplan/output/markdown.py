@@ -28,8 +28,10 @@ def render(document: Document, *, level: int = 2) -> str:
 
 def escaped(text: str) -> str:
     """One line of text that Markdown shows as it is; what stands between backticks as code."""
-    pieces = CODE.split(printable(text))
-    return "".join(_code(piece) if place % 2 else _plain(piece) for place, piece in enumerate(pieces))
+    shown = printable(text)
+    words = shown.lstrip(" ")  # blanks before a mark take no meaning from it
+    pieces = CODE.split(words)
+    return shown[: len(shown) - len(words)] + "".join(_code(piece) if place % 2 else _plain(piece) for place, piece in enumerate(pieces))
 
 
 def _plain(text: str) -> str:
