@@ -160,9 +160,10 @@ def _plan(problem: Problem, floor: Floor, trial: Trial, digest: str, begins_min:
 
 
 def sites(fleet: Fleet) -> dict[HostName, HostSite]:
-    """What runbooks must know of every host."""
+    """How every host is at first, and what runbooks must know of it."""
     return {
-        host.name: HostSite(vmm=host.release.vmm, kernel=host.release.kernel, address=host.address, zone=host.zone) for host in fleet.hosts
+        host.name: HostSite(vmm=host.release.vmm, kernel=host.release.kernel, address=host.address, zone=host.zone, state=host.state)
+        for host in fleet.hosts
     }
 
 

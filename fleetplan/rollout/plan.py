@@ -13,7 +13,7 @@ from typing import NewType
 
 import msgspec
 
-from fleetplan.fleet.model import GuestName, HostName, Release
+from fleetplan.fleet.model import GuestName, HostName, HostState, Release
 from fleetplan.fleet.policy import OnFailure
 from fleetplan.rollout.part import PartOf
 
@@ -234,12 +234,13 @@ class ExtraMoves(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostSite(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What a runbook must know of a host: how to reach it, and the VMM that it has."""
+    """A host as it is when the plan begins, and how to reach it."""
 
     vmm: str
     kernel: str
     address: str | None = None
     zone: str = "default"
+    state: HostState = HostState.UP
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
