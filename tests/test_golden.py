@@ -95,6 +95,7 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/explain-plan-host.{form}", ("explain", path, "--plan", PLAN, host, "--format", form, *TODAY))
         for form in ("text", "json"):
             yield Case(f"{stem}/next.{form}", ("next", path, PLAN, "--state-after", "1", "--format", form, *TODAY))
+            yield Case(f"{stem}/status.{form}", ("status", path, PLAN, "--state-after", "1", "--format", form, *TODAY))
         for form in ("text", "json") if inventory != LARGEST else ("text",):
             yield Case(f"{stem}/simulate.{form}", ("simulate", path, *TROUBLE, "--format", form, *TODAY))
         for form in EXPORTS if stem == "half-upgraded" else ("markdown",):
@@ -106,6 +107,7 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/back.text", ("plan", path, "--target", OLDER, *TODAY))
     yield Case("explain-rule.text", ("explain", "FP211"))
     yield Case("explain-rule.json", ("explain", "FP211", "--format", "json"))
+    yield Case("small/status.prometheus", ("status", "inventories/small.yaml", PLAN, "--format", "prometheus", *TODAY))
     yield Case("mechanisms.text", ("mechanisms",))
     yield Case("mechanisms-carried.text", ("mechanisms", "--carry-features"))
     yield Case("mechanisms-second.text", ("mechanisms", "--revision", "2"))

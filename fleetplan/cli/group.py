@@ -23,6 +23,7 @@ VERBS = {
     "registers": "Show the firmware registers that hosts give a guest.",
     "simulate": "Roll a plan forward, with moves and hosts that fail and guests that come and go.",
     "tui": "Look at fleet, plan and risks in a terminal.",
+    "status": "Say where the rollout of a plan stands, and whether the rest is still safe.",
     "vcpu": "Replay register operations on the model of a host.",
     "verdict": "Judge one migration (this guest to that host), or all there are.",
     "verify": "Judge a plan file against an inventory.",

@@ -44,7 +44,7 @@ class Deviation(StrEnum):
     """It is on a host where the plan never has it."""
     GUEST_BEHIND = "guest-behind"
     """As for hosts."""
-    PIN_AHEAD = "pin-ahead"
+    GUEST_PIN = "guest-pin"
     """It is where the plan has it, with the PSCI pin that the plan gives it elsewhere; or without the pin that it should have there."""
 
 
@@ -224,7 +224,7 @@ def _guest_rows(fleet: Fleet, plan: Plan, steps: list[Step]) -> Iterator[_Row]:
             continue
         here, pinned = names[on[place]], name in pins and _psci(fleet, place) == pins[name]
         fits = tuple(count for count, look in enumerate(looks) if look == (here, pinned))
-        off = Deviation.PIN_AHEAD if here in planned else Deviation.GUEST_ELSEWHERE
+        off = Deviation.GUEST_PIN if here in planned else Deviation.GUEST_ELSEWHERE
         yield _Row(name, mine.get(name, []), fits, here, planned, off, guest=True)
 
 

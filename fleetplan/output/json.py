@@ -104,18 +104,19 @@ def import_json(imported: Imported) -> bytes:
 
 def violations_json(violations: tuple[Violation, ...]) -> bytes:
     """`ok`, and `violations`: each with the invariant's id, subject, time, steps and facts."""
-    rows = [
-        {
-            "invariant": violation.invariant,
-            "subject": violation.subject,
-            "at_s": violation.at_s,
-            "steps": violation.steps,
-            "facts": dict(violation.facts),
-            "message": violation_sentence(violation),
-        }
-        for violation in violations
-    ]
-    return encode({"version": 1, "ok": not violations, "violations": rows})
+    return encode({"version": 1, "ok": not violations, "violations": [*map(violation_fields, violations)]})
+
+
+def violation_fields(violation: Violation) -> Mapping[str, Any]:
+    """What the judge holds against a plan."""
+    return {
+        "invariant": violation.invariant,
+        "subject": violation.subject,
+        "at_s": violation.at_s,
+        "steps": violation.steps,
+        "facts": dict(violation.facts),
+        "message": violation_sentence(violation),
+    }
 
 
 def judgment_json(report: MoveReport) -> bytes:
