@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fleetplan.findings.report import Report, Wanted
     from fleetplan.fleet.filter import Filter
     from fleetplan.follow.chance import Chances
+    from fleetplan.follow.diff import Changes
     from fleetplan.follow.next import Outcome
     from fleetplan.follow.rest import Standing
     from fleetplan.follow.simulate import Simulated
@@ -83,6 +84,15 @@ class NoSuchWaveError(Exception):
         super().__init__(f"no wave {wave}")
         self.wave = wave
         self.last = last
+
+
+class UnlikeError(Exception):
+    """A plan was to be compared with something that is none."""
+
+    def __init__(self, plan: Path, other: Path) -> None:
+        super().__init__(f"{plan} and {other}")
+        self.plan = plan
+        self.other = other
 
 
 class Study(msgspec.Struct, frozen=True, dict=True):
@@ -441,10 +451,14 @@ def plan_alone(path: Path) -> Plan:
 
 def plan_file(subject: Study, path: Path) -> Plan:
     """The plan in a file. Raises InputRefusedError if it is none."""
+    announce(subject.progress, "plan file")
+    return _plan(path, subject.fleet)
+
+
+def _plan(path: Path, fleet: Fleet | None = None) -> Plan:
     from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
 
-    announce(subject.progress, "plan file")
-    plan = read_plan(path, subject.fleet)
+    plan = read_plan(path, fleet)
     if isinstance(plan, tuple):
         raise InputRefusedError(plan)
     return plan
@@ -532,6 +546,20 @@ def status(subject: Study, plan: Plan) -> Standing:
     where = position(subject.fleet, plan)
     announce(subject.progress, "judge")
     return Standing(where=where, rest=outlook(subject.fleet, subject.classes, where, subject.states))
+
+
+def diff(before: Path, after: Path, today: date, progress: Progress | None = None) -> Changes:
+    """How two plans, or two inventories, differ. Raises InputRefusedError, UnlikeError."""
+    from fleetplan.follow.diff import diff_inventories, diff_plans  # noqa: PLC0415 - only who compares
+    from fleetplan.inventory.planfile import is_plan  # noqa: PLC0415 - as above
+
+    plans = [path for path in (before, after) if is_plan(path)]
+    if len(plans) == 1:
+        raise UnlikeError(plans[0], before if plans[0] == after else after)
+    if plans:
+        return diff_plans(_plan(before), _plan(after))
+    one, other = study(before, today, progress), study(after, today, progress)
+    return diff_inventories(one.whole, other.whole, (one.digest, other.digest))
 
 
 def verdict(subject: Study, guest: str, destination: str, *, upgraded: bool = False) -> MoveReport:

@@ -107,6 +107,9 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{stem}/back.text", ("plan", path, "--target", OLDER, *TODAY))
     yield Case("explain-rule.text", ("explain", "FP211"))
     yield Case("explain-rule.json", ("explain", "FP211", "--format", "json"))
+    for form in ("text", "json"):
+        inventories = ("inventories/half-upgraded.yaml", "inventories/small.yaml")
+        yield Case(f"diff-inventories.{form}", ("diff", *inventories, "--format", form, *TODAY))
     yield Case("small/status.prometheus", ("status", "inventories/small.yaml", PLAN, "--format", "prometheus", *TODAY))
     yield Case("mechanisms.text", ("mechanisms",))
     yield Case("mechanisms-carried.text", ("mechanisms", "--carry-features"))

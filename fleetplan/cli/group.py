@@ -12,6 +12,7 @@ from fleetplan import __version__
 VERBS = {
     "audit": "Say which guests are exposed, now and after each wave of a plan.",
     "check": "Say what is wrong, missing or assumed in an inventory.",
+    "diff": "Say what of two plans or inventories differs, and needs a new approval.",
     "explain": "Explain a guest, a message that a VMM printed, or a rule.",
     "export": "Write a plan as a runbook, a script, manifests, a table or a drawing.",
     "graph": "Show the state graph, the host graph or the step graph.",

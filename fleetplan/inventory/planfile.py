@@ -28,6 +28,22 @@ class _Head(msgspec.Struct):
     status: str
 
 
+class _Kind(msgspec.Struct):
+    """What tells plan files from inventories."""
+
+    fleetplan: object = None
+    status: object = None
+
+
+def is_plan(path: Path) -> bool:
+    """Whether a file is written as plans are: JSON with a `status`, and not an inventory. Of what cannot be read: no."""
+    try:
+        found = msgspec.json.decode(_contents(path), type=_Kind)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return found.status is not None and found.fleetplan is None
+
+
 def read_plan(path: Path, fleet: Fleet | None = None) -> Plan | tuple[Finding, ...]:
     """The plan in a file, or the findings that say why it is none.
 
