@@ -37,7 +37,8 @@ marks = [("import", time.process_time())]
 from fleetplan.inventory.digest import inventory_digest
 from fleetplan.inventory.load import load
 from fleetplan.inventory.plan_text import plan_pieces
-from fleetplan.inventory.planfile import read_plan, write_atomically
+from fleetplan.inventory.output_file import write_atomically
+from fleetplan.inventory.planfile import read_plan
 from fleetplan.judge.verify import verify
 from fleetplan.migration.classes import ClassTable
 from fleetplan.planner.search import plan

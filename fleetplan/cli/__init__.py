@@ -69,10 +69,10 @@ def _complain(text: str) -> None:
 
 
 def _reader_went_away() -> int:
-    """The reader of stdout closed it (`| head`): not an error, but Python must not complain when it flushes at exit."""
-    import os  # noqa: PLC0415 - seldom needed
+    """The reader of stdout closed it (`| head`): not an error."""
+    from fleetplan.cli.console import silence_stdout  # noqa: PLC0415 - seldom needed
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    silence_stdout()
     return Exit.CLEAN
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
@@ -45,7 +46,8 @@ def show(document: Document) -> None:
     """Print a document on stdout."""
     from fleetplan.output.text import render  # noqa: PLC0415 - not needed for JSON
 
-    sys.stdout.write(render(document, colour=_coloured(sys.stdout)))
+    with _stdout():
+        sys.stdout.write(render(document, colour=_coloured(sys.stdout)))
 
 
 def plain(document: Document) -> bytes:
@@ -69,13 +71,32 @@ def emit(data: bytes) -> None:
 
 def emit_all(pieces: Iterable[bytes]) -> None:
     """Write bytes on stdout, piece by piece as they are made."""
-    sys.stdout.flush()
-    sys.stdout.buffer.writelines(pieces)
+    with _stdout():
+        sys.stdout.flush()
+        sys.stdout.buffer.writelines(pieces)
+
+
+@contextmanager
+def _stdout() -> Iterator[None]:
+    """Whatever is written inside is out at the end, or it is told why not (a disk is full). A reader who went away is no error."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        silence_stdout()
+        raise click.ClickException(f"standard output cannot be written: {problem.strerror}") from problem
+
+
+def silence_stdout() -> None:
+    """What is left in the buffers goes nowhere, so that Python does not complain when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write(output: Path, pieces: Iterable[bytes]) -> None:
     """Write a file of `-o`, or say why that is not possible."""
-    from fleetplan.inventory.planfile import write_atomically  # noqa: PLC0415 - only who writes
+    from fleetplan.inventory.output_file import write_atomically  # noqa: PLC0415 - only who writes
 
     try:
         write_atomically(output, pieces)

@@ -9,8 +9,9 @@ from typing import assert_never
 import click
 
 from fleetplan import workflow
-from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell, write
+from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell
 from fleetplan.cli.exits import Exit
+from fleetplan.cli.output_file import kept_for_us, write
 from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import after
 from fleetplan.follow.next import Finished, NextWave, NoWave, Refuted
@@ -37,14 +38,14 @@ def command(inventory: Path, approved: Path, wave: int | None, form: str, output
     What was approved is kept: the order of hosts, PSCI pins, restarts, answers for losses, gates and the target. Landings are worked out
     anew. A host that would need more than was approved waits, and the others go on; exit code 3 if none can go.
     """
-    with watched() as progress:
+    with kept_for_us(output) as draft, watched() as progress:
         subject = workflow.study(inventory, today, progress)
         plan = workflow.plan_file(subject, approved)
         if wave is not None:
             subject = after(subject, plan, wave)
         outcome = workflow.next_wave(subject, plan)
-        if isinstance(outcome, NextWave) and output is not None:
-            write(output, plan_pieces(outcome.plan))
+        if isinstance(outcome, NextWave) and draft is not None:
+            write(draft, plan_pieces(outcome.plan))
     match outcome:
         case NextWave():
             _show_wave(subject, outcome.plan, form)

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from fleetplan import workflow
-from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell, write
+from fleetplan.cli.console import AS_OF, INVENTORY, emit, emit_all, format_option, refusals, show, tell
 from fleetplan.cli.exits import Exit
+from fleetplan.cli.output_file import kept_for_us, write
 from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import situated, situation
 from fleetplan.cli.week import WeekTimeType
@@ -80,14 +81,14 @@ def command(
             raise click.UsageError(told)
         return _compare(inventory, today, previous, wave, target, form)
     aims = Aims(max_waves=max_waves, max_extra_moves=max_extra_moves, effort=Effort(effort))
-    with watched() as progress:
+    with kept_for_us(output) as draft, watched() as progress:
         subject, before = situated(inventory, today, target, previous, wave, progress)
         if before is not None and before.target != subject.fleet.target:
             before = None
         planned = _planned(subject, optimal_s, before, aims, begins_min)
-        if output is not None and not planned.violations:
+        if draft is not None and not planned.violations:
             announce(progress, "write")
-            write(output, plan_pieces(planned.outcome))
+            write(draft, plan_pieces(planned.outcome))
     if planned.violations:
         tell(refuted_document(planned.violations))
         return Exit.REFUTED

@@ -10,10 +10,11 @@ import click
 from fleetplan import workflow
 from fleetplan.cli.console import AS_OF, INVENTORY, emit, format_option, refusals, show
 from fleetplan.cli.exits import Exit
-from fleetplan.cli.plan import write
+from fleetplan.cli.output_file import kept_for_us, write
 from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import after
 from fleetplan.follow.rest import Standing
+from fleetplan.inventory.output_file import Draft
 from fleetplan.output.status import status_json, status_metrics
 from fleetplan.output.text import render
 from fleetplan.output.views.status import status_document
@@ -34,18 +35,19 @@ def command(inventory: Path, plan: Path, wave: int | None, form: str, output: Pa
     exit code 4, as where the judge finds that the rest is not safe any more. `--format prometheus` is for the node exporter's textfile
     collector.
     """
-    with watched() as progress:
-        subject = workflow.study(inventory, today, progress)
-        followed = workflow.plan_file(subject, plan)
-        if wave is not None:
-            subject = after(subject, followed, wave)
-        standing = workflow.status(subject, followed)
-    _print(standing, form, output)
+    with kept_for_us(output) as draft:
+        with watched() as progress:
+            subject = workflow.study(inventory, today, progress)
+            followed = workflow.plan_file(subject, plan)
+            if wave is not None:
+                subject = after(subject, followed, wave)
+            standing = workflow.status(subject, followed)
+        _print(standing, form, draft)
     return Exit.CLEAN if standing.where.on_the_way and standing.rest.safe else Exit.REFUTED
 
 
-def _print(standing: Standing, form: str, output: Path | None) -> None:
-    if output is None and form == "text":
+def _print(standing: Standing, form: str, draft: Draft | None) -> None:
+    if draft is None and form == "text":
         show(status_document(standing))
         return
     match form:
@@ -55,7 +57,7 @@ def _print(standing: Standing, form: str, output: Path | None) -> None:
             data = status_metrics(standing).encode()
         case _:
             data = render(status_document(standing)).encode()
-    if output is None:
+    if draft is None:
         emit(data)
     else:
-        write(output, (data,))
+        write(draft, (data,))

@@ -1,10 +1,8 @@
-"""Plan files: the JSON that automation reads, and how it gets onto the disk."""
+"""Plan files: the JSON that automation reads."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
@@ -115,40 +113,3 @@ def _contents(path: Path) -> bytes | mmap:
 def _no_plan(path: Path, problem: str) -> tuple[Finding, ...]:
     facts = {"path": str(path), "problem": problem}
     return (Finding(rule=rules.NOT_A_PLAN.id, subject=str(path), at=Location(str(path)), facts=facts),)
-
-
-def write_atomically(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file piece by piece, so that at every moment it is the old one or the new one, whole. Raises OSError, leaving the old one."""
-    if path.is_dir():
-        raise IsADirectoryError(21, "Is a directory", str(path))
-    target = path.resolve() if path.is_symlink() else path
-    descriptor, name = tempfile.mkstemp(prefix=".fleetplan-", suffix=".tmp", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.writelines(pieces)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(_mode(target))
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    _sync_folder(target.parent)
-
-
-def _mode(target: Path) -> int:
-    """The permissions of the file that is replaced, or those that a new one gets."""
-    try:
-        return target.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
