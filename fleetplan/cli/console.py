@@ -86,7 +86,8 @@ def _stdout() -> Iterator[None]:
         raise
     except OSError as problem:
         silence_stdout()
-        raise click.ClickException(f"standard output cannot be written: {problem.strerror}") from problem
+        told = f"standard output cannot be written: {problem.strerror}"
+        raise click.ClickException(told) from problem
 
 
 def silence_stdout() -> None:
