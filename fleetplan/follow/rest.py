@@ -22,8 +22,9 @@ from fleetplan.rollout.invariants import InvariantId, Violation
 from fleetplan.rollout.plan import Plan, Step, StepId, StepKind, Wave
 from fleetplan.rollout.state import gates_left
 
-STALE = frozenset({InvariantId.CLAIMS, InvariantId.DURATION, InvariantId.INVENTORY})
-"""What a plan says of itself, and its forecast, belong to the state in which it was made."""
+STALE = frozenset({InvariantId.CLAIMS, InvariantId.DURATION, InvariantId.INVENTORY, InvariantId.WAVES})
+"""What a plan says of itself, its forecast and its division into waves belong to the state in which it was made. Of waves that have begun
+parts are left; that hosts which are away together are not too many, and that guests land on hosts that are back, other invariants say."""
 
 OF_HOST = frozenset({StepKind.CORDON, StepKind.UPGRADE, StepKind.CHECK, StepKind.UNCORDON})
 
