@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fleetplan.follow.chance import Chances
     from fleetplan.follow.diff import Changes
     from fleetplan.follow.next import Outcome
-    from fleetplan.follow.rest import Standing
+    from fleetplan.follow.rest import RolloutStatus
     from fleetplan.follow.simulate import Simulated
     from fleetplan.importers.source import Source, Unreadable
     from fleetplan.migration.diagnosis import Diagnosis
@@ -537,15 +537,15 @@ def simulate(subject: Study, chances: Chances, approved: Plan | None = None) -> 
     return rolling.simulate(subject.fleet, subject.classes, approved, chances, progress=subject.progress)
 
 
-def status(subject: Study, plan: Plan) -> Standing:
+def status(subject: Study, plan: Plan) -> RolloutStatus:
     """Where the rollout of a plan stands, in the state that is."""
     from fleetplan.follow.position import position  # noqa: PLC0415 - only who follows a rollout
-    from fleetplan.follow.rest import Standing, outlook  # noqa: PLC0415 - numpy is loaded only by who judges
+    from fleetplan.follow.rest import RolloutStatus, outlook  # noqa: PLC0415 - numpy is loaded only by who judges
 
     announce(subject.progress, "steps")
     where = position(subject.fleet, plan)
     announce(subject.progress, "judge")
-    return Standing(where=where, rest=outlook(subject.fleet, subject.classes, where, subject.states))
+    return RolloutStatus(where=where, rest=outlook(subject.fleet, subject.classes, where, subject.states))
 
 
 def diff(before: Path, after: Path, today: date, progress: Progress | None = None) -> Changes:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from fleetplan.inventory.output_file import BusyError, Draft, claimed
+from fleetplan.inventory.output_file import Draft, claimed
 
 
 @contextmanager
@@ -21,9 +21,6 @@ def kept_for_us(output: Path | None) -> Iterator[Draft | None]:
 def _claim(stack: ExitStack, output: Path) -> Draft:
     try:
         return stack.enter_context(claimed(output))
-    except BusyError as busy:
-        told = f"another run of fleetplan is going to write `{output}`: wait for its end, or write to another file"
-        raise click.ClickException(told) from busy
     except OSError as problem:
         raise click.FileError(str(output), problem.strerror) from problem
 

@@ -13,7 +13,7 @@ from fleetplan.cli.exits import Exit
 from fleetplan.cli.output_file import kept_for_us, write
 from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import after
-from fleetplan.follow.rest import Standing
+from fleetplan.follow.rest import RolloutStatus
 from fleetplan.inventory.output_file import Draft
 from fleetplan.output.status import status_json, status_metrics
 from fleetplan.output.text import render
@@ -46,7 +46,7 @@ def command(inventory: Path, plan: Path, wave: int | None, form: str, output: Pa
     return Exit.CLEAN if standing.where.on_the_way and standing.rest.safe else Exit.REFUTED
 
 
-def _print(standing: Standing, form: str, draft: Draft | None) -> None:
+def _print(standing: RolloutStatus, form: str, draft: Draft | None) -> None:
     if draft is None and form == "text":
         show(status_document(standing))
         return

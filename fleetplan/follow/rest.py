@@ -43,7 +43,7 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RolloutStatus:
     """Where a rollout stands, and what the judge says of the rest."""
 
     where: Position

@@ -7,6 +7,7 @@ to work. The lock goes with the process. A draft that somebody killed has left i
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -19,12 +20,12 @@ LONGEST_NAME = 240
 """Bytes of a file name that leave room for what a draft's name has besides."""
 
 
-class BusyError(Exception):
+class BusyError(OSError):
     """Another process is going to write this file, or is writing it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self.path = path
+        told = "another run of fleetplan is going to write it; wait for its end, or write to another file"
+        super().__init__(errno.EBUSY, told, str(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Draft:
 
 @contextmanager
 def claimed(path: Path) -> Iterator[Draft]:
-    """Keep a file for ourselves until the end of the block, in which it may be written. Raises BusyError, OSError."""
+    """Keep a file for ourselves until the end of the block, in which it may be written. Raises OSError, such as BusyError."""
     if path.is_dir():
         raise IsADirectoryError(21, "Is a directory", str(path))
     target = path.resolve() if path.is_symlink() else path
@@ -68,7 +69,9 @@ def claimed(path: Path) -> Iterator[Draft]:
 
 
 def write_atomically(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file, so that at every moment it is the old one or the new one, whole. Raises BusyError, and OSError, leaving the old one."""
+    """Write a file, so that at every moment it is the old one or the new one, whole. Raises OSError, such as BusyError, leaving
+    the old one.
+    """
     with claimed(path) as draft:
         draft.write(pieces)
 

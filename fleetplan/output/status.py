@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fleetplan.follow.position import Deviation, Difference, Position, Stage
-from fleetplan.follow.rest import Standing
+from fleetplan.follow.rest import RolloutStatus
 from fleetplan.output.deviations import difference_sentence
 from fleetplan.output.json import encode, violation_fields
 from fleetplan.output.prometheus import Metric, exposition
 from fleetplan.output.views.status import moves_of, step_words
 
 
-def status_json(standing: Standing) -> bytes:
+def status_json(standing: RolloutStatus) -> bytes:
     """`on_the_way`, `differences`, `rest`, counts by stage and by wave, the steps that may run now, and `left_s`."""
     where, rest = standing.where, standing.rest
     return encode(
@@ -58,7 +58,7 @@ def _wave(where: Position, number: int) -> Mapping[str, Any]:
     return {"number": wave.number, "hosts": _stages(where.stages[host] for host in wave.hosts), "moves": moves, "moves_done": done}
 
 
-def status_metrics(standing: Standing) -> str:
+def status_metrics(standing: RolloutStatus) -> str:
     """Gauges for Prometheus. Every series is there from the beginning to the end, with 0 where there is nothing."""
     where, rest = standing.where, standing.rest
     moves = [moves_of(where, wave) for wave in where.plan.waves]

@@ -384,6 +384,8 @@ class Search:
     # --- seeds --------------------------------------------------------------------------------------------------------------------
 
     def _old(self, pending: Places) -> Places:
+        if not len(pending):
+            return pending
         hosts = self.problem.pool_hosts.one(int(self.problem.hosts.pool[pending[0]]))
         later = hosts[self._left[hosts] & ~self._in_turn[hosts]]
         old: Places = np.concatenate((pending, later))

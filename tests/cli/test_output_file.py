@@ -34,7 +34,7 @@ def test_a_second_run_is_told_to_wait(fleetplan: Fleetplan, calls: list[tuple[st
         with claimed(out):
             told = fleetplan(*call, "-o", out)
         assert (told.code, told.out) == (Exit.USAGE, "")
-        assert "another run of fleetplan is going to write" in told.err
+        assert "another run of fleetplan is going to write it" in told.err
         assert not out.exists()
         assert fleetplan(*call, "-o", out).code == Exit.CLEAN
         out.unlink()

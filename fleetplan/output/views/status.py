@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from fleetplan.follow.position import Position, Stage
-from fleetplan.follow.rest import Outlook, Standing
+from fleetplan.follow.rest import Outlook, RolloutStatus
 from fleetplan.output.deviations import difference_sentence
 from fleetplan.output.document import Align, Bullets, Column, Document, Paragraph, Section, Table, Tone
 from fleetplan.output.sentences import clock, counted, listed
@@ -29,14 +29,14 @@ RUNS: Mapping[StepKind, str] = {
 }
 
 
-def status_document(standing: Standing) -> Document:
+def status_document(standing: RolloutStatus) -> Document:
     """How far the rollout is, what deviates, whether the rest is safe, and what comes now."""
     where = standing.where
     sections = [_head(standing), *_deviations(where), *_rest(standing.rest), *_waves(where), *_now(where)]
     return Document(tuple(sections))
 
 
-def _head(standing: Standing) -> Section:
+def _head(standing: RolloutStatus) -> Section:
     where, rest = standing.where, standing.rest
     stages = Counter(where.stages.values())
     total, under_way = len(where.stages), sum(stages[stage] for stage in UNDER_WAY)
