@@ -451,14 +451,10 @@ def plan_alone(path: Path) -> Plan:
 
 def plan_file(subject: Study, path: Path) -> Plan:
     """The plan in a file. Raises InputRefusedError if it is none."""
-    announce(subject.progress, "plan file")
-    return _plan(path, subject.fleet)
-
-
-def _plan(path: Path, fleet: Fleet | None = None) -> Plan:
     from fleetplan.inventory.planfile import read_plan  # noqa: PLC0415 - only who reads plans needs it
 
-    plan = read_plan(path, fleet)
+    announce(subject.progress, "plan file")
+    plan = read_plan(path, subject.fleet)
     if isinstance(plan, tuple):
         raise InputRefusedError(plan)
     return plan
@@ -557,7 +553,7 @@ def diff(before: Path, after: Path, today: date, progress: Progress | None = Non
     if len(plans) == 1:
         raise UnlikeError(plans[0], before if plans[0] == after else after)
     if plans:
-        return diff_plans(_plan(before), _plan(after))
+        return diff_plans(plan_alone(before), plan_alone(after))
     one, other = study(before, today, progress), study(after, today, progress)
     return diff_inventories(one.whole, other.whole, (one.digest, other.digest))
 

@@ -38,7 +38,7 @@ def command(inventory: Path, plan: Path, wave: int | None, form: str, output: Pa
     with kept_for_us(output) as draft:
         with watched() as progress:
             subject = workflow.study(inventory, today, progress)
-            followed = workflow.plan_file(subject, plan)
+            followed = workflow.plan_alone(plan)
             if wave is not None:
                 subject = after(subject, followed, wave)
             standing = workflow.status(subject, followed)

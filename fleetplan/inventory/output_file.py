@@ -69,9 +69,7 @@ def claimed(path: Path) -> Iterator[Draft]:
 
 
 def write_atomically(path: Path, pieces: Iterable[bytes]) -> None:
-    """Write a file, so that at every moment it is the old one or the new one, whole. Raises OSError, such as BusyError, leaving
-    the old one.
-    """
+    """Write a file: at every moment it is the old one or the new one, whole. Raises OSError, such as BusyError, leaving the old one."""
     with claimed(path) as draft:
         draft.write(pieces)
 

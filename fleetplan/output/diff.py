@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleetplan.follow.diff import Change, Changes
-from fleetplan.output.json import encode
+from fleetplan.output.json_text import encode
 from fleetplan.output.views.diff import change_sentence
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from fleetplan.follow.position import Deviation, Difference, Position, Stage
 from fleetplan.follow.rest import RolloutStatus
 from fleetplan.output.deviations import difference_sentence
-from fleetplan.output.json import encode, violation_fields
+from fleetplan.output.json import violation_fields
+from fleetplan.output.json_text import encode
 from fleetplan.output.prometheus import Metric, exposition
 from fleetplan.output.views.status import moves_of, step_words
 
