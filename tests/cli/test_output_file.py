@@ -55,10 +55,13 @@ def test_status_writes_what_it_would_print(fleetplan: Fleetplan, inventory: Path
         assert (written.out, (tmp_path / "out").read_text()) == ("", printed)
 
 
-def test_a_full_disk_below_stdout_is_told(inventory: Path) -> None:
-    """Not a bug of ours, and not a silent success."""
-    command = [sys.executable, "-c", "from fleetplan.cli import main; main()", "plan", str(inventory)]
+SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); from fleetplan.cli import main; main()"
+
+
+def test_a_full_disk_below_stdout_is_told(inventory: Path, tmp_path: Path) -> None:
+    """Not a bug of ours, and not a silent success. Here the system does not let the file grow."""
     for form in ("text", "json"):
-        with Path("/dev/full").open("w") as full:
-            told = subprocess.run([*command, "--format", form], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-        assert (told.returncode, told.stderr) == (Exit.USAGE, "Error: standard output cannot be written: No space left on device\n")
+        command = [sys.executable, "-c", SMALL_DISK, "plan", str(inventory), "--format", form]
+        with (tmp_path / "out").open("w") as out:
+            told = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+        assert (told.returncode, told.stderr) == (Exit.USAGE, "Error: standard output cannot be written: File too large\n")
