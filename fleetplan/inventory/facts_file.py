@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from fleetplan.inventory.planfile import write_atomically
+from fleetplan.inventory.output_file import write_atomically
 
 NAME = "imported.jsonl"
 

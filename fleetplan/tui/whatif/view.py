@@ -10,8 +10,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from fleetplan.inventory.output_file import write_atomically
 from fleetplan.inventory.plan_text import plan_pieces
-from fleetplan.inventory.planfile import write_atomically
 from fleetplan.output.document import Bullets, Document, Paragraph, Section
 from fleetplan.output.ink import Ink
 from fleetplan.tui.frame.pane import Pane
