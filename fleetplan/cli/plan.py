@@ -15,6 +15,7 @@ from fleetplan.cli.progress import watched
 from fleetplan.cli.situation import situated, situation
 from fleetplan.cli.week import WeekTimeType
 from fleetplan.fleet.model import Release
+from fleetplan.inventory.cells import is_folder_of_cells
 from fleetplan.inventory.plan_text import plan_pieces
 from fleetplan.output.json_text import harmless
 from fleetplan.output.views.plan import kept_document, plan_document
@@ -53,6 +54,8 @@ NOT_EXACT = {
     help="Small fleets: also look for a better plan, and for proof that none is, with a solver (extra `optimal`). The seconds are the "
     "solver's own, of work done and not of time passed, so that everybody gets the same plan; on a slow machine they take longer.",
 )
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="A folder of cells: plan so many at once (default: one per CPU).")
+@click.option("--scheduler", metavar="ADDRESS", help="A folder of cells: plan them on the workers of this Dask cluster (extra `scale`).")
 @AS_OF
 @refusals
 def command(
@@ -68,13 +71,28 @@ def command(
     form: str,
     output: Path | None,
     optimal_s: float | None,
+    jobs: int | None,
+    scheduler: str | None,
     today: date,
 ) -> Exit:
     """Make a plan for INVENTORY (a file, or a folder), and have it judged before it is shown.
 
     With --previous it follows an earlier plan to the same target as far as that still holds; with --state-after as well it begins from the
     state after a wave of that plan. With --target it leads to another release, such as the old one.
+
+    A folder with `cells.yaml` is one of cells: each of its inventories is planned for itself, and all together keep the
+    limits in that file.
     """
+    if is_folder_of_cells(inventory):
+        if compare or target or previous or max_waves or max_extra_moves or optimal_s or effort != "default":
+            told = "a folder of cells takes --jobs, --scheduler, --format, -o and --as-of alone; plan a cell for itself with the others"
+            raise click.UsageError(told)
+        from fleetplan.cli.cells import plan_folder  # noqa: PLC0415 - seldom needed
+
+        return plan_folder(inventory, today, jobs, scheduler, output, form)
+    if jobs or scheduler:
+        told = "--jobs and --scheduler are for a folder of cells, which has `cells.yaml` at its top"
+        raise click.UsageError(told)
     if compare:
         if target is None or output is not None or optimal_s is not None or begins_min is not None:
             told = "--compare goes with --target, the release that has arrived meanwhile, and without -o, --optimal and --start"

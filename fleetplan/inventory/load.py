@@ -42,7 +42,7 @@ def load(path: Path) -> Loaded:
     with _collector_paused():
         peoples, facts = _files(path, draft)
         for file in peoples:
-            _read(file, draft, _Document(str(file), draft).read)
+            read_text(file, draft, _Document(str(file), draft).read)
         if facts:
             _read_facts(facts, draft)
         fleet = resolve(draft, Location(str(path))) if peoples else None
@@ -52,7 +52,7 @@ def load(path: Path) -> Loaded:
 def load_waivers(path: Path) -> tuple[tuple[Waiver, ...], tuple[Finding, ...]]:
     """The waivers of a file that has nothing else, or all that is wrong with it."""
     draft = Draft()
-    _read(path, draft, _Document(str(path), draft).read)
+    read_text(path, draft, _Document(str(path), draft).read)
     check_waivers(draft)
     for name in sorted(draft.seen - {"fleetplan", "waivers"}):
         draft.report(rules.UNKNOWN_KEY, str(path), Location(str(path)), what="a file of waivers", key=name)
@@ -87,7 +87,7 @@ def _files(path: Path, draft: Draft) -> tuple[list[Path], list[Path]]:
     return peoples, facts
 
 
-def _read(file: Path, draft: Draft, reader: Any) -> None:
+def read_text(file: Path, draft: Draft, reader: Any) -> None:
     """Read a file's bytes and hand them on, if they are text."""
     at = Location(str(file))
     try:

@@ -159,6 +159,15 @@ MAX_UNAVAILABLE: Kind = {
     scope: Key(read=v.share, help=f"hosts of {what} that may be unavailable at once, as a count or a share")
     for scope, what in (("fleet", "the fleet"), ("zone", "each zone"), ("rack", "each rack"))
 }
+CELLS: Kind = {
+    "cells": Key(read=v.integer(1, 1), required=True, help="version of this file: 1"),
+    "max_unavailable": Key(
+        read=lambda node, place: built(MaxUnavailable, section(MAX_UNAVAILABLE, node, place)),
+        required=True,
+        help="most hosts of all cells together that may be unavailable at once",
+    ),
+}
+"""Of `cells.yaml`, which stands at the top of a folder of cells."""
 OVERCOMMIT: Kind = {
     "vcpus": Key(read=v.ratio, help="guests' vCPUs per CPU of the host (default: 1)"),
     "memory": Key(read=v.ratio, help="guests' memory per memory of the host (default: 1)"),

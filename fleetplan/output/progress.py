@@ -17,6 +17,7 @@ STAGES: Mapping[str, str] = {
     "judge": "judging every step",
     "simulate": "rolling forward: hosts on the target",
     "write": "writing the plan",
+    "cells": "planning the cells",
 }
 """What is done in each stage that is announced."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from sys import intern
 
 import numpy as np
 from msgspec.structs import replace
@@ -162,7 +163,13 @@ def _plan(problem: Problem, floor: Floor, trial: Trial, digest: str, begins_min:
 def sites(fleet: Fleet) -> dict[HostName, HostSite]:
     """How every host is at first, and what runbooks must know of it."""
     return {
-        host.name: HostSite(vmm=host.release.vmm, kernel=host.release.kernel, address=host.address, zone=host.zone, state=host.state)
+        host.name: HostSite(
+            vmm=host.release.vmm,
+            kernel=host.release.kernel,
+            address=host.address,
+            zone=intern(host.zone),  # msgspec tells a default text by its identity: the same zone has to be left out wherever it came from
+            state=host.state,
+        )
         for host in fleet.hosts
     }
 
