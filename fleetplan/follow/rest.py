@@ -152,14 +152,15 @@ class _Rest:
 
     @cached_property
     def _cordons(self) -> Mapping[HostName, StepId]:
-        """The cordons that are given again, by host."""
+        """The cordons that are left or given again, by host."""
         steps = (step for wave in self._plan.waves for step in wave.steps)
-        return {step.host: step.id for step in steps if step.host is not None and self._is_again(step)}
+        return {step.host: step.id for step in steps if step.kind is StepKind.CORDON and step.host is not None and self._is_left(step)}
 
     def _after(self, step: Step, waits: Mapping[StepId, tuple[StepId, ...]]) -> tuple[StepId, ...]:
-        """What a step still waits for: of steps left out, what they waited for; and the cordon of its host, if that is given again."""
+        """What a step still waits for: of steps left out, what they waited for; and the cordon of its host, if that is to come."""
         found = [left for earlier in step.after for left in waits.get(earlier, ())]
-        found += [cordon for host in (step.source, step.host) if host is not None and (cordon := self._cordons.get(host))]
+        cordons = (self._cordons.get(host) for host in (step.source, step.host) if host is not None)
+        found += [cordon for cordon in cordons if cordon is not None and cordon in waits]
         return tuple(dict.fromkeys(found))
 
     def _steps(self) -> Mapping[int, list[Step]]:

@@ -253,6 +253,13 @@ def test_comers_that_are_in_nobodys_way_leave_the_rest_safe(pair: Case) -> None:
     assert not position(born, pair.plan).on_the_way
 
 
+def test_a_guest_that_went_early_to_where_it_was_to_go_leaves_the_rest_safe(pair: Case) -> None:
+    """Its host was not cordoned then, and is before its upgrade."""
+    early = _with(pair, guests=(replace(pair.fleet.guests[0], on=HostName("a")), pair.fleet.guests[1]))
+    assert not position(early, pair.plan).on_the_way
+    assert judged(early, pair.plan).violations == ()
+
+
 def test_what_makes_the_rest_unsafe_is_told(pair: Case) -> None:
     """A guest that nobody moves off, one that has grown beyond its landing place, a landing place that is dead."""
     stays = _with(pair, guests=(*pair.fleet.guests, _guest("z", "b")))
