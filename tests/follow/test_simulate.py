@@ -41,7 +41,6 @@ def broken(step: Step) -> list[Violation]:
 # --- laws ----------------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=False, reason="a drawn rollout breaks the law; found late, not yet understood")
 @settings(max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
